@@ -1,0 +1,24 @@
+//! The words and the wire shapes that every part of Vestibule shares: parsed once, at the edge.
+//!
+//! Whoever holds a [`Username`] or an [`Email`] knows that it is well-formed; whoever holds a
+//! [`Secret`] knows that it is long and unguessable enough to be a key. No I/O, no async.
+
+mod clock;
+mod email;
+mod error_body;
+mod names;
+mod password;
+mod secret;
+mod token;
+mod user;
+mod user_id;
+
+pub use clock::Clock;
+pub use email::Email;
+pub use error_body::{Detail, DetailKind, FieldError, Invalid};
+pub use names::{DisplayName, PictureUrl, Username};
+pub use password::Password;
+pub use secret::{Secret, WeakSecret};
+pub use token::{Access, Refresh, Token, TokenKind};
+pub use user::{Message, SessionEntry, TokenAnswer, User};
+pub use user_id::UserId;
