@@ -3,6 +3,7 @@
 //! Whoever holds a [`Username`] or an [`Email`] knows that it is well-formed; whoever holds a
 //! [`Secret`] knows that it is long and unguessable enough to be a key. No I/O, no async.
 
+mod client_address;
 mod clock;
 mod email;
 mod error_body;
@@ -13,6 +14,7 @@ mod token;
 mod user;
 mod user_id;
 
+pub use client_address::ClientAddress;
 pub use clock::Clock;
 pub use email::Email;
 pub use error_body::{Detail, DetailKind, FieldError, Invalid};

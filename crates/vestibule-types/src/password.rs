@@ -43,11 +43,6 @@ impl Password {
     pub fn normalized(&self) -> Zeroizing<Vec<u8>> {
         Zeroizing::new(self.0.nfc().collect::<String>().into_bytes())
     }
-
-    /// Too long for any account to have it: not worth a hash.
-    pub fn is_beyond_limit(&self) -> bool {
-        self.0.len() > 4 * Self::MOST
-    }
 }
 
 impl fmt::Debug for Password {

@@ -1,0 +1,144 @@
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use vestibule_types::{Detail, FieldError};
+
+use crate::passwords::Busy;
+use crate::throttle::Throttled;
+
+/// Why the identity API can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The threads that hash passwords.
+    #[error("the password hashing threads can't be started: {0}")]
+    Threads(std::io::Error),
+}
+
+/// What a route answers when it does not succeed: one variant, one status, one body.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// No `Authorization: Bearer` at all (contract, section 1).
+    #[error("Not authenticated")]
+    NoBearer,
+    /// A token that opens nothing.
+    #[error("User not authenticated.")]
+    BadBearer,
+    /// Wrong password, unknown or deleted account: one answer (LG-12).
+    #[error("Wrong username, email or password.")]
+    BadCredentials,
+    #[error("Refresh token missing.")]
+    NoRefreshToken,
+    /// A refresh token that opens nothing; the dead cookie is cleared with it.
+    #[error("Invalid refresh token.")]
+    BadRefreshToken,
+    /// Neither half of what was shown to `/logout` is good.
+    #[error("Invalid token.")]
+    BadLogoutToken,
+    /// A refresh token that its own successor has just overtaken (R4).
+    #[error("Refresh token was replaced a moment ago.")]
+    Stale,
+    #[error("Request forbidden -- authorization will not help")]
+    Forbidden,
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("Method Not Allowed")]
+    MethodNotAllowed,
+    /// All fields that were refused, at once.
+    #[error("some fields are not valid")]
+    Fields(Vec<FieldError>),
+    /// A value that another account has.
+    #[error("{0}")]
+    Taken(&'static str),
+    #[error("There was an error parsing the body")]
+    Unreadable,
+    #[error("The body is too large")]
+    TooLarge,
+    #[error("Too many attempts. Try again later.")]
+    Throttled(u64),
+    #[error("Too many passwords are being checked. Try again in a moment.")]
+    Busy,
+    /// Ours to mend. The cause is logged, once, here; the caller learns only the status.
+    #[error("Internal Server Error")]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<Throttled> for ApiError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled.0)
+    }
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let text = |status: StatusCode, error: &Self| {
+            (status, Json(Detail::text(error.to_string()))).into_response()
+        };
+        match &self {
+            Self::NoBearer => challenge(text(StatusCode::UNAUTHORIZED, &self), "Bearer"),
+            Self::BadBearer | Self::BadLogoutToken => {
+                challenge(text(StatusCode::UNAUTHORIZED, &self), r#"Bearer error="invalid_token""#)
+            }
+            Self::BadCredentials | Self::NoRefreshToken | Self::BadRefreshToken => {
+                text(StatusCode::UNAUTHORIZED, &self)
+            }
+            Self::Stale => retry_after(text(StatusCode::CONFLICT, &self), 1),
+            Self::Forbidden => text(StatusCode::FORBIDDEN, &self),
+            Self::NotFound(_) => text(StatusCode::NOT_FOUND, &self),
+            Self::MethodNotAllowed => text(StatusCode::METHOD_NOT_ALLOWED, &self),
+            Self::Taken(_) => text(StatusCode::UNPROCESSABLE_ENTITY, &self),
+            Self::Unreadable => text(StatusCode::BAD_REQUEST, &self),
+            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, &self),
+            Self::Throttled(seconds) => {
+                retry_after(text(StatusCode::TOO_MANY_REQUESTS, &self), *seconds)
+            }
+            Self::Busy => retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1),
+            Self::Fields(_) => {
+                let Self::Fields(fields) = self else { unreachable!("matched above") };
+                (StatusCode::UNPROCESSABLE_ENTITY, Json(Detail::fields(fields))).into_response()
+            }
+            Self::Database(cause) => {
+                tracing::error!(error = cause as &dyn std::error::Error, "the database failed");
+                if is_outage(cause) {
+                    let body =
+                        Json(Detail::text("The database is not available. Try again in a moment."));
+                    retry_after((StatusCode::SERVICE_UNAVAILABLE, body).into_response(), 1)
+                } else {
+                    text(StatusCode::INTERNAL_SERVER_ERROR, &self)
+                }
+            }
+        }
+    }
+}
+
+/// RFC 9110, 11.6.1; RFC 6750, 3.
+fn challenge(mut response: Response, scheme: &'static str) -> Response {
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+    response
+}
+
+fn retry_after(mut response: Response, seconds: u64) -> Response {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Whether waiting may help: no connection, or SQLite's busy, locked, read-only, I/O or disk-full
+/// (primary result codes 5, 6, 8, 10, 13, 14).
+fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<u32>().ok());
+            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+        }
+        _ => false,
+    }
+}

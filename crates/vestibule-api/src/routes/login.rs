@@ -1,0 +1,124 @@
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use vestibule_types::{Access, Email, Invalid, Password, Refresh, Token, TokenAnswer};
+
+use crate::Api;
+use crate::body::Form;
+use crate::client::Client;
+use crate::error::ApiError;
+use crate::passwords::Checked;
+use crate::store::{Credentials, NewSession};
+use crate::tokens::{Bearer, Place, random_id};
+
+/// `POST /login`: username or e-mail, and password, as a form. Answers 200 with an access token, and the
+/// refresh token in a cookie; 401 for any pair that isn't right, 422 for a field that is missing, 429
+/// after too many wrong ones, 503 while too many are being checked.
+#[tracing::instrument(name = "session.login", skip_all)]
+pub(crate) async fn login(
+    State(api): State<Api>,
+    client: Client,
+    form: Form,
+) -> Result<Response, ApiError> {
+    let (identifier, password) = read(&form)?;
+    let account = authenticate(&api, identifier, password, &client).await?;
+    let now = api.0.clock.now();
+    let (sid, first) = (random_id(), random_id());
+    let bearer = Bearer {
+        username: &account.username,
+        user: account.id,
+        sid: &sid,
+        expires_at: now + api.0.issuer.refresh_ttl(),
+    };
+    let session = NewSession {
+        sid: &sid,
+        user: account.id,
+        first: &first,
+        now,
+        expires_at: bearer.expires_at,
+        agent: &client.agent,
+        address: &client.address.to_string(),
+    };
+    api.0.store.begin_session(&session).await?;
+    let place = Place { jti: first, prt: String::new(), r#gen: 0, iat: now };
+    let refresh = api.0.issuer.refresh(&bearer, place);
+    tracing::info!(user.id = %account.id, "signed in");
+    Ok(tokens(api.0.issuer.access(&bearer, now), &refresh, api.0.issuer.refresh_ttl()))
+}
+
+/// The answer of `/login` and `/refresh`: the access token in the body, the refresh token in a cookie that
+/// lives `max_age` seconds.
+pub(super) fn tokens(access: Token<Access>, refresh: &Token<Refresh>, max_age: i64) -> Response {
+    let cookie = format!(
+        "refresh_token={}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=lax; Secure",
+        refresh.reveal()
+    );
+    let cookie = HeaderValue::try_from(cookie).expect("a token is base64url and dots");
+    let body = Json(TokenAnswer { access_token: access, token_type: "bearer".to_owned() });
+    ([(header::SET_COOKIE, cookie)], body).into_response()
+}
+
+/// The two fields of the form; `grant_type` may be there, and then says `password` (RFC 6749, 4.3.2).
+fn read(form: &Form) -> Result<(&str, Password), ApiError> {
+    let mut errors = Vec::new();
+    if form.last("grant_type").is_some_and(|kind| kind != "password") {
+        errors.push(Invalid::pattern("^password$").of("grant_type"));
+    }
+    let mut field = |name| {
+        let value = form.last(name);
+        if value.is_none() {
+            errors.push(Invalid::missing().of(name));
+        }
+        value
+    };
+    match (field("username"), field("password")) {
+        (Some(identifier), Some(password)) if errors.is_empty() => {
+            Ok((identifier, Password::typed(password)))
+        }
+        _ => Err(ApiError::Fields(errors)),
+    }
+}
+
+/// The account whose password this is. Every way to sign in comes through here (LG-11).
+async fn authenticate(
+    api: &Api,
+    identifier: &str,
+    password: Password,
+    client: &Client,
+) -> Result<Credentials, ApiError> {
+    let account = api.0.store.credentials(identifier).await?;
+    let now = api.0.clock.now();
+    let attempt =
+        api.0.throttle.admit(counted_as(account.as_ref(), identifier), client.address, now).await?;
+    let stored = account.as_ref().map(|account| account.password_hash.clone());
+    let checked = match api.0.hasher.check(password, stored).await {
+        Ok(checked) => checked,
+        Err(busy) => {
+            attempt.forgive();
+            return Err(busy.into());
+        }
+    };
+    let Some(account) = account.filter(|_| checked != Checked::Wrong) else {
+        tracing::info!("sign-in refused");
+        return Err(ApiError::BadCredentials);
+    };
+    attempt.forgive();
+    if let Checked::RightUpgrade(new) = checked {
+        api.0.store.replace_hash(account.id, &account.password_hash, &new).await?;
+    }
+    Ok(account)
+}
+
+/// What attempts are counted by: the account, so that its name and its address share one budget (TH-03),
+/// or the text typed, if it is nobody's.
+fn counted_as(account: Option<&Credentials>, identifier: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match account {
+        Some(account) => account.id.hash(&mut hasher),
+        None => Email::key_of(identifier).hash(&mut hasher),
+    }
+    hasher.finish()
+}

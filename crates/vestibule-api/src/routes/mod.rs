@@ -1,0 +1,90 @@
+//! Router, handler, store: nothing in between.
+
+mod health;
+mod login;
+mod logout;
+mod refresh;
+mod sessions;
+mod users;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post};
+use serde_json::Value;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::Api;
+use crate::error::ApiError;
+
+pub(crate) fn router(api: Api) -> Router {
+    let mut router = Router::new();
+    for (path, methods) in versioned() {
+        // Existing clients call both spellings (contract, section 1); a redirect would cost a round trip.
+        let path = format!("/api/v1{path}");
+        router = router.route(&format!("{path}/"), methods.clone()).route(&path, methods);
+    }
+    router = router.route("/health", get(health::live)).route("/ready", get(health::ready));
+    if api.0.settings.docs {
+        router = router.route("/openapi.json", get(async || axum::Json(openapi())));
+    }
+    let cors = cors(&api.0.settings.cors_origins);
+    let router = router
+        .fallback(async || ApiError::NotFound("Not Found"))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(map_response(headers))
+        .with_state(api);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+fn versioned() -> [(&'static str, MethodRouter<Api>); 8] {
+    [
+        ("/login", post(login::login)),
+        ("/refresh", post(refresh::refresh)),
+        ("/logout", post(logout::logout)),
+        ("/user", post(users::register)),
+        ("/user/me", get(users::me)),
+        ("/user/me/sessions", get(sessions::list).delete(sessions::end_others)),
+        ("/user/me/sessions/{id}", delete(sessions::end)),
+        ("/user/{username}", get(users::show).patch(users::update).delete(users::remove)),
+    ]
+}
+
+/// The OpenAPI 3.1 document, which a test holds against the routes.
+pub(crate) fn openapi() -> Value {
+    serde_json::from_str(include_str!("../openapi.json"))
+        .expect("a test reads the embedded document")
+}
+
+/// Nothing here may be kept by a cache, guessed at or framed (contract, section 8, row 6; CS-13).
+async fn headers(mut response: Response) -> Response {
+    const FIXED: [(HeaderName, &str); 4] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in FIXED {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The listed origins may call with credentials; nobody else gets a CORS header (CS-07).
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let layer = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    Some(layer)
+}

@@ -1,0 +1,177 @@
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row as _};
+use vestibule_types::{SessionEntry, UserId};
+
+use super::Store;
+use crate::refresh::Line;
+
+/// A session about to begin.
+pub(crate) struct NewSession<'a> {
+    pub(crate) sid: &'a str,
+    pub(crate) user: UserId,
+    /// Id of the first refresh token.
+    pub(crate) first: &'a str,
+    pub(crate) now: i64,
+    pub(crate) expires_at: i64,
+    pub(crate) agent: &'a str,
+    pub(crate) address: &'a str,
+}
+
+/// A live session of a live account, as a refresh needs it.
+pub(crate) struct StoredSession {
+    pub(crate) username: String,
+    pub(crate) expires_at: i64,
+    pub(crate) line: Line,
+}
+
+impl Store {
+    /// Begins a session, on disk before the login is answered.
+    pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<()> {
+        const SQL: &str = "
+            INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
+                created, last_used, expires_at, agent, address)
+            VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7)";
+        sqlx::query(SQL)
+            .bind(new.sid)
+            .bind(new.user.value())
+            .bind(new.first)
+            .bind(new.now)
+            .bind(new.expires_at)
+            .bind(new.agent)
+            .bind(new.address)
+            .execute(&self.writer)
+            .await
+            .map(drop)
+    }
+
+    /// The session `sid` of `user`, unless it was revoked or is over, or the account is gone (R0).
+    pub(crate) async fn live_session(
+        &self,
+        sid: &str,
+        user: UserId,
+        now: i64,
+    ) -> sqlx::Result<Option<StoredSession>> {
+        const SQL: &str = "
+            SELECT username, expires_at, gen, parent, prev, confirmed_at, child, child_at
+            FROM sessions JOIN users ON users.id = sessions.user_id
+            WHERE sid = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3
+              AND deleted_at IS NULL";
+        sqlx::query_as(SQL)
+            .bind(sid)
+            .bind(user.value())
+            .bind(now)
+            .fetch_optional(&self.readers)
+            .await
+    }
+
+    /// Moves a session from the line `from` to the line `to`, if it still is at `from` and still lives: one
+    /// statement decides, so a refresh that races a logout or another refresh comes to nothing (RF-09).
+    pub(crate) async fn advance_session(
+        &self,
+        sid: &str,
+        from: &Line,
+        to: &Line,
+        now: i64,
+    ) -> sqlx::Result<bool> {
+        const SQL: &str = "
+            UPDATE sessions SET gen = $1, parent = $2, prev = $3, confirmed_at = $4, child = $5,
+                child_at = $6, last_used = $7
+            WHERE sid = $8 AND gen = $9 AND parent = $10 AND child = $11
+              AND revoked_at IS NULL AND expires_at > $7
+              AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND deleted_at IS NULL)";
+        let done = sqlx::query(SQL)
+            .bind(to.r#gen)
+            .bind(&to.parent)
+            .bind(&to.prev)
+            .bind(to.confirmed_at)
+            .bind(&to.child)
+            .bind(to.child_at)
+            .bind(now)
+            .bind(sid)
+            .bind(from.r#gen)
+            .bind(&from.parent)
+            .bind(&from.child)
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Ends the session `sid` of `user`; whether there was one to end. On disk before it is answered.
+    pub(crate) async fn revoke_session(
+        &self,
+        sid: &str,
+        user: UserId,
+        now: i64,
+    ) -> sqlx::Result<bool> {
+        const SQL: &str = "
+            UPDATE sessions SET revoked_at = $3 WHERE sid = $1 AND user_id = $2 AND revoked_at IS NULL";
+        let done =
+            sqlx::query(SQL).bind(sid).bind(user.value()).bind(now).execute(&self.writer).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Ends all sessions of `user` but `except`.
+    pub(crate) async fn revoke_other_sessions(
+        &self,
+        user: UserId,
+        except: &str,
+        now: i64,
+    ) -> sqlx::Result<()> {
+        const SQL: &str = "
+            UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND sid <> $2 AND revoked_at IS NULL";
+        sqlx::query(SQL)
+            .bind(user.value())
+            .bind(except)
+            .bind(now)
+            .execute(&self.writer)
+            .await
+            .map(drop)
+    }
+
+    /// Where `user` is signed in, the session that asks first, then by last use.
+    pub(crate) async fn sessions_of(
+        &self,
+        user: UserId,
+        current: &str,
+        now: i64,
+    ) -> sqlx::Result<Vec<SessionEntry>> {
+        const SQL: &str = "
+            SELECT sid, created, last_used, expires_at, agent, address FROM sessions
+            WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $3
+            ORDER BY sid <> $2, last_used DESC, created DESC, sid LIMIT 100";
+        let rows = sqlx::query(SQL).bind(user.value()).bind(current).bind(now);
+        let rows = rows.fetch_all(&self.readers).await?;
+        rows.iter().map(|row| entry(row, current)).collect()
+    }
+}
+
+fn entry(row: &SqliteRow, current: &str) -> sqlx::Result<SessionEntry> {
+    let id: String = row.try_get("sid")?;
+    let last_used: i64 = row.try_get("last_used")?;
+    Ok(SessionEntry {
+        current: id == current,
+        id,
+        created: row.try_get("created")?,
+        last_used: last_used - last_used.rem_euclid(3600),
+        expires_at: row.try_get("expires_at")?,
+        agent: row.try_get("agent")?,
+        address: row.try_get("address")?,
+    })
+}
+
+impl<'r> FromRow<'r, SqliteRow> for StoredSession {
+    fn from_row(row: &'r SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            username: row.try_get("username")?,
+            expires_at: row.try_get("expires_at")?,
+            line: Line {
+                r#gen: row.try_get("gen")?,
+                parent: row.try_get("parent")?,
+                prev: row.try_get("prev")?,
+                confirmed_at: row.try_get("confirmed_at")?,
+                child: row.try_get("child")?,
+                child_at: row.try_get("child_at")?,
+            },
+        })
+    }
+}

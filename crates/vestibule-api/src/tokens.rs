@@ -1,0 +1,276 @@
+//! Token claims and lifetimes; nothing else makes or reads a token.
+
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use vestibule_types::{Access, Refresh, Token, TokenKind, UserId};
+
+use crate::jwt::{self, Key};
+use crate::settings::SigningKeys;
+
+/// How far another node's clock may be ahead of ours, in seconds (JW-05).
+const LEEWAY: i64 = 30;
+
+/// What an access token says. Holding one proves that signature, algorithm, expiry and kind were
+/// checked; whether the session still lives is for the store to say.
+///
+/// `sub` is for verifiers that go by username, as the contract has it; we go by `uid` and `sid`, so that a
+/// rename logs nobody out and nobody inherits a name's tokens (LG-03). No name, no address (JW-12).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct AccessClaims {
+    pub(crate) sub: String,
+    pub(crate) uid: UserId,
+    pub(crate) sid: String,
+    jti: String,
+    iat: i64,
+    exp: i64,
+    token_type: String,
+}
+
+/// What a refresh token says: its id, its parent's id and its generation, which [`crate::refresh`]
+/// decides by.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct RefreshClaims {
+    sub: String,
+    pub(crate) uid: UserId,
+    pub(crate) sid: String,
+    pub(crate) jti: String,
+    pub(crate) prt: String,
+    pub(crate) r#gen: i64,
+    pub(crate) iat: i64,
+    pub(crate) exp: i64,
+    token_type: String,
+}
+
+/// Signs and verifies.
+pub(crate) struct Issuer {
+    keys: Vec<Key>,
+    access_ttl: i64,
+    refresh_ttl: i64,
+}
+
+/// Whom a token is for.
+pub(crate) struct Bearer<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) user: UserId,
+    pub(crate) sid: &'a str,
+    /// When the session ends, Unix seconds: no token outlives it.
+    pub(crate) expires_at: i64,
+}
+
+/// Where a refresh token stands in its session.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Place {
+    pub(crate) jti: String,
+    pub(crate) prt: String,
+    pub(crate) r#gen: i64,
+    pub(crate) iat: i64,
+}
+
+impl Issuer {
+    pub(crate) fn new(keys: SigningKeys, access_ttl: i64, refresh_ttl: i64) -> Self {
+        let keys = keys.all().map(Key::new).collect();
+        Self { keys, access_ttl, refresh_ttl }
+    }
+
+    pub(crate) fn access_ttl(&self) -> i64 {
+        self.access_ttl
+    }
+
+    pub(crate) fn refresh_ttl(&self) -> i64 {
+        self.refresh_ttl
+    }
+
+    pub(crate) fn access(&self, bearer: &Bearer<'_>, now: i64) -> Token<Access> {
+        let claims = AccessClaims {
+            sub: bearer.username.to_owned(),
+            uid: bearer.user,
+            sid: bearer.sid.to_owned(),
+            jti: random_id(),
+            iat: now,
+            exp: (now + self.access_ttl).min(bearer.expires_at),
+            token_type: Access::NAME.to_owned(),
+        };
+        Token::from(self.signing_key().sign(&claims))
+    }
+
+    pub(crate) fn refresh(&self, bearer: &Bearer<'_>, place: Place) -> Token<Refresh> {
+        let claims = RefreshClaims {
+            sub: bearer.username.to_owned(),
+            uid: bearer.user,
+            sid: bearer.sid.to_owned(),
+            jti: place.jti,
+            prt: place.prt,
+            r#gen: place.r#gen,
+            iat: place.iat,
+            exp: bearer.expires_at,
+            token_type: Refresh::NAME.to_owned(),
+        };
+        Token::from(self.signing_key().sign(&claims))
+    }
+
+    /// The claims of a live access token of ours.
+    pub(crate) fn verify_access(&self, token: &str, now: i64) -> Option<AccessClaims> {
+        self.verify(token, now)
+    }
+
+    /// The claims of a live refresh token of ours.
+    pub(crate) fn verify_refresh(&self, token: &str, now: i64) -> Option<RefreshClaims> {
+        self.verify(token, now)
+    }
+
+    fn verify<C: Claims>(&self, token: &str, now: i64) -> Option<C> {
+        let claims: C = jwt::verify(&self.keys, token)?;
+        let (token_type, iat, exp) = claims.facts();
+        let live = token_type == C::Kind::NAME && iat <= now + LEEWAY && now < exp;
+        live.then_some(claims)
+    }
+
+    fn signing_key(&self) -> &Key {
+        &self.keys[0]
+    }
+}
+
+/// What every token says of itself: its kind, and from when until when it lives.
+trait Claims: DeserializeOwned {
+    type Kind: TokenKind;
+    fn facts(&self) -> (&str, i64, i64);
+}
+
+impl Claims for AccessClaims {
+    type Kind = Access;
+    fn facts(&self) -> (&str, i64, i64) {
+        (&self.token_type, self.iat, self.exp)
+    }
+}
+
+impl Claims for RefreshClaims {
+    type Kind = Refresh;
+    fn facts(&self) -> (&str, i64, i64) {
+        (&self.token_type, self.iat, self.exp)
+    }
+}
+
+/// 128 bits of the system's random generator, in 22 characters of base64url (LG-02).
+pub(crate) fn random_id() -> String {
+    let mut bytes = [0_u8; 16];
+    SystemRandom::new().fill(&mut bytes).expect("the system's random generator works");
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use vestibule_types::{Secret, UserId};
+
+    use super::{Bearer, Issuer, Place, random_id};
+    use crate::jwt::Key;
+    use crate::settings::SigningKeys;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn secret() -> Secret {
+        Secret::from_random([7; 32])
+    }
+
+    fn issuer() -> Issuer {
+        Issuer::new(SigningKeys::new(secret(), Vec::new()), 1800, 604_800)
+    }
+
+    fn ada() -> Bearer<'static> {
+        Bearer { username: "ada", user: UserId::new(1), sid: "s1", expires_at: NOW + 604_800 }
+    }
+
+    fn place() -> Place {
+        Place { jti: random_id(), prt: String::new(), r#gen: 0, iat: NOW }
+    }
+
+    #[test]
+    fn jw_06_neither_kind_of_token_passes_for_the_other() {
+        let issuer = issuer();
+        let access = issuer.access(&ada(), NOW);
+        let refresh = issuer.refresh(&ada(), place());
+        assert!(issuer.verify_access(access.reveal(), NOW).is_some());
+        assert!(issuer.verify_refresh(access.reveal(), NOW).is_none());
+        assert!(issuer.verify_refresh(refresh.reveal(), NOW).is_some());
+        assert!(issuer.verify_access(refresh.reveal(), NOW).is_none());
+    }
+
+    #[test]
+    fn jw_11_an_access_token_lives_30_minutes_and_never_longer_than_its_session() {
+        let issuer = issuer();
+        let token = issuer.access(&ada(), NOW);
+        assert!(issuer.verify_access(token.reveal(), NOW + 1799).is_some());
+        assert!(issuer.verify_access(token.reveal(), NOW + 1800).is_none());
+        let ending = Bearer { expires_at: NOW + 5, ..ada() };
+        let token = issuer.access(&ending, NOW);
+        assert!(issuer.verify_access(token.reveal(), NOW + 5).is_none());
+    }
+
+    #[test]
+    fn jw_05_a_token_from_the_future_is_refused_beyond_30_seconds() {
+        let token = issuer().access(&ada(), NOW + 30);
+        assert!(issuer().verify_access(token.reveal(), NOW).is_some());
+        assert!(issuer().verify_access(token.reveal(), NOW - 1).is_none());
+    }
+
+    #[test]
+    fn two_tokens_of_one_second_differ() {
+        assert_ne!(issuer().access(&ada(), NOW), issuer().access(&ada(), NOW));
+    }
+
+    #[test]
+    fn jw_04_claims_of_the_wrong_type_are_refused_not_skipped() {
+        let good = json!({"sub": "ada", "uid": 1, "sid": "s1", "jti": "j", "iat": NOW, "exp": NOW + 9, "token_type": "access"});
+        let key = Key::new(&secret());
+        assert!(issuer().verify_access(&key.sign(&good), NOW).is_some());
+        for (claim, value) in [
+            ("exp", json!("4000000000")),
+            ("exp", json!(4e9)),
+            ("exp", json!(null)),
+            ("exp", json!(1e300)),
+            ("exp", json!(-1)),
+            ("exp", json!([4_000_000_000_i64])),
+            ("iat", json!("0")),
+            ("sub", json!(1)),
+            ("uid", json!("1")),
+            ("sid", json!(null)),
+            ("jti", json!(7)),
+            ("token_type", json!("refresh")),
+            ("token_type", json!("Access")),
+        ] {
+            let mut claims = good.clone();
+            claims[claim] = value.clone();
+            assert!(issuer().verify_access(&key.sign(&claims), NOW).is_none(), "{claim} = {value}");
+        }
+        for claim in ["sub", "uid", "sid", "jti", "iat", "exp", "token_type"] {
+            let mut claims = good.clone();
+            claims.as_object_mut().map(|claims| claims.shift_remove(claim));
+            assert!(issuer().verify_access(&key.sign(&claims), NOW).is_none(), "without {claim}");
+        }
+    }
+
+    #[test]
+    fn jw_04_a_claim_given_twice_is_refused() {
+        struct Raw(&'static str);
+        impl serde::Serialize for Raw {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                let mut map = serde::Serializer::serialize_map(to, None)?;
+                for pair in self.0.split(',') {
+                    let (name, value) = pair.split_once(':').unwrap();
+                    let value: Value = serde_json::from_str(value).unwrap();
+                    serde::ser::SerializeMap::serialize_entry(&mut map, name, &value)?;
+                }
+                serde::ser::SerializeMap::end(map)
+            }
+        }
+        let once =
+            r#"sub:"ada",uid:1,sid:"s1",jti:"j",iat:1800000000,exp:1800000009,token_type:"access""#;
+        let twice = r#"sub:"ada",uid:2,uid:1,sid:"s1",jti:"j",iat:1800000000,exp:1800000009,token_type:"access""#;
+        let key = Key::new(&secret());
+        assert!(issuer().verify_access(&key.sign(&Raw(once)), NOW).is_some());
+        assert!(issuer().verify_access(&key.sign(&Raw(twice)), NOW).is_none());
+    }
+}
