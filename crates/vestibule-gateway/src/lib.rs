@@ -1,1 +1,35 @@
-//! To come.
+//! Browser sessions in front of an API: seal, refresh, guard, forward. Keeps no state.
+//!
+//! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
+//! token and nothing else. What may cross, and under which name, is decided in this crate alone.
+
+mod browser;
+mod cookie;
+mod ended;
+mod flight;
+mod forward;
+mod gateway;
+mod guard;
+pub mod headers;
+mod path;
+mod problem;
+mod return_path;
+pub mod same_origin;
+mod seal;
+mod session;
+mod site;
+mod tokens;
+mod upstream;
+mod visitor;
+
+pub use cookie::{CookieError, Opened, SessionCookie};
+pub use gateway::{Gateway, NoAnswer, SignIn};
+pub use guard::{Wants, ask_to_sign_in, redirect};
+pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
+pub use problem::Problem;
+pub use return_path::ReturnPath;
+pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
+pub use session::{InvalidSessionTag, Session, SessionChange, SessionTag, SessionUser, SpreadKey};
+pub use site::{InvalidSite, Site};
+pub use upstream::{InvalidUpstream, Outage, Upstream};
+pub use visitor::Visitor;

@@ -1,2 +1,24 @@
-//! To come.
-fn main() {}
+//! `vestibule`: reads the settings, runs, and turns errors into one line and an exit code.
+
+use std::process::ExitCode;
+
+use vestibule::run;
+use vestibule::settings::Cli;
+
+fn main() -> ExitCode {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let cli = match Cli::read(std::env::args_os(), is_set) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match run::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            run::say_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// Waits for what is under way and closes all connections.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }

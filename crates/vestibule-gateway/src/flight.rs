@@ -1,0 +1,154 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use vestibule_types::{Clock, Refresh, Token};
+
+use crate::tokens::Tokens;
+use crate::upstream::Outage;
+
+/// What came of a refresh.
+#[derive(Clone, Debug)]
+pub(crate) enum Refreshed {
+    /// The next tokens.
+    Tokens(Box<Tokens>),
+    /// The API's definitive word: this session is over.
+    Over,
+    /// No word at all, so nothing is known of the session.
+    Outage(Outage),
+}
+
+/// One refresh a token, however many ask at once (G4). The answer is kept for a moment, for requests that
+/// left the browser with the old cookie.
+pub(crate) struct Flights {
+    by_token: Mutex<HashMap<[u8; 32], Flight>>,
+    clock: Clock,
+}
+
+struct Flight {
+    result: Shared<BoxFuture<'static, Refreshed>>,
+    started: i64,
+}
+
+/// Seconds that an answer is kept.
+const KEPT: i64 = 10;
+
+impl Flights {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { by_token: Mutex::default(), clock }
+    }
+
+    /// The answer to a refresh with `token`: of the one under way or just over, else of `refresh`, which
+    /// then runs to its end even if nobody waits for it. Joined by the whole token (RF-12).
+    pub(crate) async fn join(
+        &self,
+        token: &Token<Refresh>,
+        refresh: impl FnOnce() -> BoxFuture<'static, Refreshed>,
+    ) -> Refreshed {
+        let key = key_of(token);
+        let result = {
+            let mut by_token = self.by_token.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            by_token.retain(|_, flight| flight.is_of_use(now));
+            let flight = by_token.entry(key).or_insert_with(|| {
+                let run = tokio::spawn(refresh());
+                let result = run.map(|done| done.unwrap_or(Refreshed::Outage(Outage::Broken)));
+                Flight { result: result.boxed().shared(), started: now }
+            });
+            flight.result.clone()
+        };
+        result.await
+    }
+
+    /// Waits for the refresh with `token` that is under way, if there is one.
+    pub(crate) async fn settle(&self, token: &Token<Refresh>) -> Option<Refreshed> {
+        let result = {
+            let by_token = self.by_token.lock().unwrap_or_else(PoisonError::into_inner);
+            by_token.get(&key_of(token))?.result.clone()
+        };
+        Some(result.await)
+    }
+}
+
+impl Flight {
+    /// Under way; or over for less than a moment, unless it found nothing out.
+    fn is_of_use(&self, now: i64) -> bool {
+        match self.result.peek() {
+            None => true,
+            Some(Refreshed::Outage(_)) => false,
+            Some(_) => (0..=KEPT).contains(&(now - self.started)),
+        }
+    }
+}
+
+fn key_of(token: &Token<Refresh>) -> [u8; 32] {
+    let digest = digest(&SHA256, token.reveal().as_bytes());
+    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
+    use vestibule_types::{Clock, Token};
+
+    use super::{Flights, Refreshed};
+    use crate::upstream::Outage;
+
+    fn counted(
+        count: &Arc<AtomicUsize>,
+        result: Refreshed,
+    ) -> futures_util::future::BoxFuture<'static, Refreshed> {
+        let count = count.clone();
+        async move {
+            tokio::task::yield_now().await;
+            count.fetch_add(1, Ordering::SeqCst);
+            result
+        }
+        .boxed()
+    }
+
+    #[tokio::test]
+    async fn rf_12_parallel_refreshes_of_one_token_make_one_call() {
+        let (count, clock) = (Arc::new(AtomicUsize::new(0)), Clock::stopped_at(0));
+        let flights = Flights::new(clock.clone());
+        let (one, other) = (Token::from("one".to_owned()), Token::from("other".to_owned()));
+        join_all((0..50).map(|_| flights.join(&one, || counted(&count, Refreshed::Over)))).await;
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        flights.join(&other, || counted(&count, Refreshed::Over)).await;
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        clock.advance(10);
+        flights.join(&one, || counted(&count, Refreshed::Over)).await;
+        assert_eq!(count.load(Ordering::SeqCst), 2, "kept for ten seconds");
+        clock.advance(1);
+        flights.join(&one, || counted(&count, Refreshed::Over)).await;
+        assert_eq!(count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_not_kept() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let flights = Flights::new(Clock::stopped_at(0));
+        let token = Token::from("one".to_owned());
+        for _ in 0..2 {
+            flights.join(&token, || counted(&count, Refreshed::Outage(Outage::Unreachable))).await;
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refresh_runs_to_its_end_though_nobody_waits() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let flights = Flights::new(Clock::stopped_at(0));
+        let token = Token::from("one".to_owned());
+        let abandoned = flights.join(&token, || counted(&count, Refreshed::Over)).now_or_never();
+        assert!(abandoned.is_none());
+        assert!(matches!(flights.settle(&token).await, Some(Refreshed::Over)));
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+}

@@ -1,0 +1,492 @@
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde::de::DeserializeOwned;
+use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
+
+use crate::cookie::SessionCookie;
+use crate::ended::Ended;
+use crate::flight::{Flights, Refreshed};
+use crate::guard::Guard;
+use crate::path::PathPattern;
+use crate::seal::SealKeys;
+use crate::session::{Session, SessionTag, SessionUser, SpreadKey};
+use crate::site::Site;
+use crate::tokens::{LARGEST_ANSWER, Tokens};
+use crate::upstream::{Outage, Upstream};
+use crate::visitor::Visitor;
+
+/// Where the API's routes are.
+const API: &str = "/api/v1";
+
+/// How often one request follows refreshed tokens that are due again at once.
+const MOST_REFRESHES: usize = 3;
+
+/// Browser sessions in front of an API. It keeps no state that matters: what it remembers only makes a
+/// sign-out quicker and a refresh rarer. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) site: Site,
+    pub(crate) api: Upstream,
+    pub(crate) ui: Option<Upstream>,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) guard: Guard,
+    pub(crate) ended: Arc<Ended>,
+    pub(crate) clock: Clock,
+    spread: SpreadKey,
+    flights: Flights,
+}
+
+/// What came of a sign-in.
+#[derive(Debug)]
+pub enum SignIn {
+    /// The visitor is signed in.
+    Done,
+    /// Not the account's password, or no such account.
+    Wrong,
+    /// Too many attempts; seconds to wait.
+    Throttled(u64),
+}
+
+/// Why a call for a visitor has no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The visitor is not signed in, or not any more.
+    #[error("signed out")]
+    SignedOut,
+    /// The API did not answer; nothing is known of the session.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+impl Gateway {
+    /// A gateway for `site` in front of `api`, and of `ui` if the site has pages elsewhere. `protect` names
+    /// paths that need a session, besides `/dashboard/**`.
+    pub fn new(
+        site: Site,
+        keys: &SealKeys,
+        api: Upstream,
+        ui: Option<Upstream>,
+        protect: Vec<PathPattern>,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            cookie: SessionCookie::new(&site, keys),
+            spread: SpreadKey::new(keys),
+            guard: Guard::new(protect),
+            ended: Arc::new(Ended::new(clock.clone())),
+            flights: Flights::new(clock.clone()),
+            site,
+            api,
+            ui,
+            clock,
+        }))
+    }
+
+    /// Whether the site has pages elsewhere.
+    pub fn has_ui(&self) -> bool {
+        self.0.ui.is_some()
+    }
+
+    /// Name of the cookie by which scripts notice that the session is another.
+    pub fn hint_name(&self) -> &'static str {
+        self.0.cookie.hint_name()
+    }
+
+    /// Whether the API answers at all, whatever it says.
+    ///
+    /// # Errors
+    /// [`Outage`] if it doesn't.
+    pub async fn probe(&self) -> Result<(), Outage> {
+        self.0.api.send(get("/health")).await.map(drop)
+    }
+
+    /// Signs the visitor in. A session he had ends (LG-01).
+    ///
+    /// # Errors
+    /// [`Outage`] if the API gave no verdict.
+    pub async fn sign_in(
+        &self,
+        visitor: &Visitor,
+        identifier: &str,
+        password: &str,
+    ) -> Result<SignIn, Outage> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("username", identifier)
+            .append_pair("password", password)
+            .finish();
+        let request = post("/login", "application/x-www-form-urlencoded", form.into());
+        let response = self.send(visitor, request).await?;
+        match response.status() {
+            StatusCode::OK => {
+                let tokens = Tokens::read(response, self.0.clock.now()).await?;
+                self.begin(visitor, tokens).await?;
+                Ok(SignIn::Done)
+            }
+            StatusCode::UNAUTHORIZED
+            | StatusCode::UNPROCESSABLE_ENTITY
+            | StatusCode::BAD_REQUEST => Ok(SignIn::Wrong),
+            StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(response.headers()))),
+            _ => Err(Outage::Failing),
+        }
+    }
+
+    /// A new session with these tokens is the visitor's.
+    async fn begin(&self, visitor: &Visitor, tokens: Tokens) -> Result<(), Outage> {
+        let user = self.user_of(visitor, &tokens.access).await?.ok_or(Outage::Failing)?;
+        let now = self.0.clock.now();
+        let session = Session {
+            sid: SessionTag::random().map_err(|_| Outage::Failing)?,
+            access_from: tokens.access_from,
+            access_until: tokens.access_until,
+            began: now,
+            ends_at: tokens.session_end(),
+            user: snapshot(&user),
+            access: tokens.access,
+            refresh: tokens.refresh.map(|(token, _)| token),
+        };
+        if visitor.session().is_some() {
+            self.sign_out(visitor).await;
+        }
+        visitor.replace(session, now);
+        Ok(())
+    }
+
+    /// Makes an account from a JSON object of fields. It signs nobody in. `None` when it was made, otherwise
+    /// what the API said against it.
+    ///
+    /// # Errors
+    /// [`Outage`] if the API gave no verdict.
+    pub async fn register(
+        &self,
+        visitor: &Visitor,
+        fields: &serde_json::Value,
+    ) -> Result<Option<Detail>, Outage> {
+        let request = post("/user", "application/json", fields.to_string().into());
+        let response = self.send(visitor, request).await?;
+        match response.status() {
+            StatusCode::CREATED | StatusCode::OK => Ok(None),
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
+                json(response).await.map(Some)
+            }
+            _ => Err(Outage::Failing),
+        }
+    }
+
+    /// Signs the visitor out: here at once, and at the API with both tokens. A sign-out can't fail for the
+    /// visitor (G15); that the API did not confirm it is logged.
+    pub async fn sign_out(&self, visitor: &Visitor) {
+        let Some(session) = visitor.session() else { return };
+        self.0.ended.add(&session);
+        visitor.end(self.0.clock.now());
+        let session = self.newest(&session).await;
+        if let Err(outage) = self.revoke(visitor, session).await {
+            tracing::warn!(error = %outage, "the API did not confirm a sign-out");
+        }
+    }
+
+    /// The session with the tokens of the refresh that is under way, if one is (G4).
+    async fn newest(&self, session: &Session) -> Session {
+        let under_way = match &session.refresh {
+            Some(token) => self.0.flights.settle(token).await,
+            None => None,
+        };
+        match under_way {
+            Some(Refreshed::Tokens(tokens)) => tokens.renew(session),
+            _ => session.clone(),
+        }
+    }
+
+    async fn revoke(&self, visitor: &Visitor, mut session: Session) -> Result<(), Outage> {
+        if self.0.clock.now() >= session.access_until {
+            // The FastAPI backend wants a live access token even here.
+            if let Some(Refreshed::Tokens(tokens)) = self.refreshed(&session).await {
+                session = tokens.renew(&session);
+            }
+        }
+        let mut request = post("/logout", "application/json", Bytes::new());
+        attach(request.headers_mut(), &session.access);
+        if let Some(cookie) = session.refresh.as_ref().map(refresh_cookie) {
+            request.headers_mut().insert(header::COOKIE, cookie);
+        }
+        match self.send(visitor, request).await?.status() {
+            status if status.is_success() || status == StatusCode::UNAUTHORIZED => Ok(()),
+            _ => Err(Outage::Failing),
+        }
+    }
+
+    /// Makes sure that the visitor's access token is good for a call: refreshed ahead of time, by a part of
+    /// its life (RF-13). While a token still lives, an outage is no reason to stop.
+    ///
+    /// # Errors
+    /// [`NoAnswer::SignedOut`] if there is no session, or the API says that it is over; then the visitor's
+    /// cookie goes too.
+    pub async fn fresh(&self, visitor: &Visitor) -> Result<Session, NoAnswer> {
+        for _ in 0..MOST_REFRESHES {
+            let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
+            let now = self.0.clock.now();
+            if now < session.refresh_due_at(&self.0.spread)
+                || session.refresh.is_none() && now < session.access_until
+            {
+                return Ok(session);
+            }
+            match self.renew(visitor, &session).await {
+                Err(NoAnswer::Outage(_)) if now < session.access_until => return Ok(session),
+                Err(no) => return Err(no),
+                Ok(()) => {}
+            }
+        }
+        visitor.session().ok_or(NoAnswer::SignedOut)
+    }
+
+    /// Gives the visitor the next tokens of `session`, or ends it if the API says so.
+    async fn renew(&self, visitor: &Visitor, session: &Session) -> Result<(), NoAnswer> {
+        let now = self.0.clock.now();
+        let refreshed = self.refreshed(session).await;
+        // Signed out meanwhile: the sign-out wins.
+        if self.0.ended.contains(&session.sid) {
+            visitor.end(now);
+            return Err(NoAnswer::SignedOut);
+        }
+        match refreshed {
+            Some(Refreshed::Tokens(tokens)) => {
+                visitor.replace(tokens.renew(session), now);
+                Ok(())
+            }
+            Some(Refreshed::Outage(outage)) => Err(outage.into()),
+            Some(Refreshed::Over) | None => {
+                visitor.end(now);
+                Err(NoAnswer::SignedOut)
+            }
+        }
+    }
+
+    /// One refresh for everybody who asks with this session's token; `None` if it has none.
+    async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
+        let token = session.refresh.clone()?;
+        let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
+        let refresh = {
+            let token = token.clone();
+            || async move { refresh(&api, &token, &clock).await }.boxed()
+        };
+        Some(self.0.flights.join(&token, refresh).await)
+    }
+
+    /// Calls the API for the visitor: with a fresh token, and once more with the next one if the API says that
+    /// this one is dead. `request` has a path below `/api/v1` and a body held whole.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; a refusal by the API is an answer.
+    pub async fn call(
+        &self,
+        visitor: &Visitor,
+        request: http::Request<Bytes>,
+    ) -> Result<Response, NoAnswer> {
+        let session = self.fresh(visitor).await?;
+        let response = self.send_as(visitor, &request, &session.access).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        if session.refresh.is_none() {
+            visitor.end(self.0.clock.now());
+            return Err(NoAnswer::SignedOut);
+        }
+        self.renew(visitor, &session).await?;
+        let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
+        let response = self.send_as(visitor, &request, &session.access).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            // A token that the API has just made, and it refuses it: the account is gone.
+            visitor.end(self.0.clock.now());
+        }
+        Ok(response)
+    }
+
+    /// `GET /user/me` and its kind: the answer read as JSON, `None` for anything but 200.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        visitor: &Visitor,
+        path: &str,
+    ) -> Result<Option<T>, NoAnswer> {
+        let request =
+            http::Request::get(format!("{API}{path}")).body(Bytes::new()).expect("a path of ours");
+        let response = self.call(visitor, request).await?;
+        match response.status() {
+            StatusCode::OK => Ok(Some(json(response).await?)),
+            StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
+            status if status.is_server_error() => Err(Outage::Failing.into()),
+            _ => Ok(None),
+        }
+    }
+
+    /// A call with a JSON body below `/api/v1`. `None` when it was done, otherwise what the API said.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub async fn change(
+        &self,
+        visitor: &Visitor,
+        method: Method,
+        path: &str,
+        fields: Option<&serde_json::Value>,
+    ) -> Result<Option<Detail>, NoAnswer> {
+        let body = fields.map(|fields| Bytes::from(fields.to_string())).unwrap_or_default();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{API}{path}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a path of ours");
+        let response = self.call(visitor, request).await?;
+        match response.status() {
+            status if status.is_success() => Ok(None),
+            StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
+            status if status.is_server_error() => Err(Outage::Failing.into()),
+            _ => Ok(Some(json(response).await?)),
+        }
+    }
+
+    /// Asks the API who the visitor is, and keeps the answer in the session.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub async fn reload_user(&self, visitor: &Visitor) -> Result<User, NoAnswer> {
+        let session = self.fresh(visitor).await?;
+        let user = match self.read::<User>(visitor, "/user/me").await? {
+            Some(user) => user,
+            // The FastAPI backend declares this one spelling only.
+            None => self.read(visitor, "/user/me/").await?.ok_or(Outage::Failing)?,
+        };
+        let session = visitor.session().unwrap_or(session);
+        if session.user != snapshot(&user) {
+            visitor.replace(Session { user: snapshot(&user), ..session }, self.0.clock.now());
+        }
+        Ok(user)
+    }
+
+    /// The visitor's account is no more: so is the session.
+    pub fn forget(&self, visitor: &Visitor) {
+        if let Some(session) = visitor.session() {
+            self.0.ended.add(&session);
+        }
+        visitor.end(self.0.clock.now());
+    }
+
+    async fn user_of(
+        &self,
+        visitor: &Visitor,
+        access: &Token<Access>,
+    ) -> Result<Option<User>, Outage> {
+        for path in ["/user/me", "/user/me/"] {
+            let request = http::Request::get(format!("{API}{path}"))
+                .body(Bytes::new())
+                .expect("a path of ours");
+            let response = self.send_as(visitor, &request, access).await?;
+            match response.status() {
+                StatusCode::OK => return json(response).await.map(Some),
+                status if status.is_server_error() => return Err(Outage::Failing),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    async fn send_as(
+        &self,
+        visitor: &Visitor,
+        request: &http::Request<Bytes>,
+        access: &Token<Access>,
+    ) -> Result<Response, Outage> {
+        let mut request = request.clone().map(Body::from);
+        attach(request.headers_mut(), access);
+        self.send(visitor, request).await
+    }
+
+    /// Sends a request to the API with what it is to know of the visitor.
+    pub(crate) async fn send(
+        &self,
+        visitor: &Visitor,
+        mut request: Request,
+    ) -> Result<Response, Outage> {
+        let with = visitor.forwarding(&self.0.site);
+        crate::headers::introduce(request.headers_mut(), &with);
+        if let Some(agent) = visitor.agent() {
+            request.headers_mut().insert(header::USER_AGENT, agent.clone());
+        }
+        request.extensions_mut().insert(ClientAddress(visitor.address()));
+        self.0.api.send(request).await
+    }
+}
+
+async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refreshed {
+    let mut request = post("/refresh", "application/json", Bytes::new());
+    request.headers_mut().insert(header::COOKIE, refresh_cookie(token));
+    let response = match api.send(request).await {
+        Ok(response) => response,
+        Err(outage) => return Refreshed::Outage(outage),
+    };
+    match response.status() {
+        StatusCode::OK => match Tokens::read(response, clock.now()).await {
+            Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
+            Err(outage) => Refreshed::Outage(outage),
+        },
+        // Only these are definitive (G3); 409, 429 and 5xx say nothing of the session (RF-17).
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refreshed::Over,
+        _ => Refreshed::Outage(Outage::Failing),
+    }
+}
+
+fn get(path: &str) -> Request {
+    http::Request::get(path).body(Body::empty()).expect("a path of ours")
+}
+
+fn post(path: &str, kind: &'static str, body: Bytes) -> Request {
+    let request = http::Request::post(format!("{API}{path}")).header(header::CONTENT_TYPE, kind);
+    request.body(Body::from(body)).expect("a path of ours")
+}
+
+/// `Authorization: Bearer …`, in place of whatever was there.
+pub(crate) fn attach(headers: &mut HeaderMap, access: &Token<Access>) {
+    headers.remove(header::AUTHORIZATION);
+    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", access.reveal())) {
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+}
+
+fn refresh_cookie(token: &Token<Refresh>) -> HeaderValue {
+    let value = HeaderValue::try_from(format!("refresh_token={}", token.reveal()));
+    let mut value = value.expect("it came out of a header");
+    value.set_sensitive(true);
+    value
+}
+
+fn retry_after(headers: &HeaderMap) -> u64 {
+    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60)
+}
+
+async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Outage> {
+    let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
+    let body = body.map_err(|_| Outage::Broken)?.to_bytes();
+    serde_json::from_slice(&body).map_err(|_| Outage::Failing)
+}
+
+fn snapshot(user: &User) -> SessionUser {
+    SessionUser {
+        id: user.id,
+        username: user.username.clone(),
+        name: user.name.clone(),
+        email: user.email.clone(),
+    }
+}

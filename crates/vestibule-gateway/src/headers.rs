@@ -1,0 +1,471 @@
+//! Which headers cross the gateway, each way. Everything else in the crate may rely on it: what an
+//! upstream is told about the client, it is told by us (GW-01, GW-02, GW-03).
+
+use std::net::IpAddr;
+
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, REFERER, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::cookie::{SessionCookie, name_set_by};
+use crate::site::Site;
+
+/// What an upstream is told about the request, whatever the client said.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarding<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// The site that the client called.
+    pub site: &'a Site,
+    /// What the logs of both sides call this request.
+    pub request_id: &'a HeaderValue,
+}
+
+/// A request's headers as the API gets them: no cookie and nothing of the browser's. The caller adds
+/// `Authorization`; the HTTP client adds `Host`.
+pub fn toward_api(from: &HeaderMap, with: &Forwarding<'_>) -> HeaderMap {
+    let mut headers = cleaned(from, |name| {
+        matches!(*name, COOKIE | ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
+    });
+    introduce(&mut headers, with);
+    headers
+}
+
+/// A request's headers as the UI gets them: with the public `Host` and with every cookie but ours
+/// (GW-04).
+pub fn toward_ui(from: &HeaderMap, with: &Forwarding<'_>, cookie: &SessionCookie) -> HeaderMap {
+    let mut headers = cleaned(from, |_| false);
+    cookie.strip(&mut headers);
+    headers.insert(HOST, ascii(with.site.authority()));
+    introduce(&mut headers, with);
+    headers
+}
+
+/// Makes an answer of the API fit for the browser: [`from_ui`], and the API's own token cookies stay
+/// here (CK-12).
+pub fn from_api(headers: &mut HeaderMap, cookie: &SessionCookie) {
+    from_ui(headers, cookie);
+    retain_cookies(headers, |name| {
+        !API_COOKIES.iter().any(|tokens| name.eq_ignore_ascii_case(tokens.as_bytes()))
+    });
+}
+
+/// Makes an answer of the UI fit for the browser: hop-by-hop headers, what the server says of itself,
+/// identity headers and cookies in our name stay here (GW-03, GW-21, CK-10).
+pub fn from_ui(headers: &mut HeaderMap, cookie: &SessionCookie) {
+    remove_hop_by_hop(headers);
+    remove_where(headers, |name| {
+        let folded = folded(name);
+        is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
+            || is_in(&folded, &SERVER, &SERVER_BEGINNINGS)
+    });
+    retain_cookies(headers, |name| !cookie.owns(name));
+}
+
+/// The client's headers without hop-by-hop ones, without those that only we may send, and without
+/// what `drop` names.
+fn cleaned(from: &HeaderMap, drop: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let mut headers = from.clone();
+    remove_hop_by_hop(&mut headers);
+    remove_where(&mut headers, |name| drop(name) || *name == HOST || is_ours_to_say(name));
+    headers
+}
+
+/// Tells an upstream of the request, whatever it was told before.
+pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
+    let said = [
+        ("x-forwarded-for", ascii(&with.client.to_string())),
+        ("x-forwarded-host", ascii(with.site.authority())),
+        ("x-forwarded-proto", HeaderValue::from_static(with.site.scheme())),
+        ("x-request-id", with.request_id.clone()),
+    ];
+    for (name, value) in said {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("addresses and hosts are visible ASCII")
+}
+
+/// RFC 9110, 7.6.1. This comes before we add anything, so that a `Connection` header can't name ours.
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let lines = headers.get_all(CONNECTION).iter();
+    let named: Vec<HeaderName> = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        // The length of the body is no property of the connection: without it, framing is a guess.
+        .filter(|name| *name != CONTENT_LENGTH)
+        .collect();
+    remove_where(headers, |name| {
+        HOP_BY_HOP.contains(&folded(name).as_str()) || named.contains(name)
+    });
+}
+
+/// Whether an upstream might believe what a client says under this name. Servers disagree on what
+/// `-`, `_` and `.` are worth, so none counts, and a name with anything but letters, digits and `-` is
+/// never worth the risk (GW-01).
+fn is_ours_to_say(name: &HeaderName) -> bool {
+    let is_plain = name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let folded = folded(name);
+    !is_plain
+        || is_in(&folded, &ROUTING, &ROUTING_BEGINNINGS)
+        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS)
+        || is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
+}
+
+/// Letters and digits only; a [`HeaderName`] is in lower case already.
+fn folded(name: &HeaderName) -> String {
+    name.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn is_in(folded: &str, names: &[&str], beginnings: &[&str]) -> bool {
+    names.contains(&folded) || beginnings.iter().any(|beginning| folded.starts_with(beginning))
+}
+
+fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
+    let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+    headers.remove(SET_COOKIE);
+    for line in lines.into_iter().filter(|line| may_pass(name_set_by(line.as_bytes()))) {
+        headers.append(SET_COOKIE, line);
+    }
+}
+
+/// The cookies in which the API hands its tokens to us.
+const API_COOKIES: [&str; 2] = ["access_token", "refresh_token"];
+
+// From here on names are folded: `xrealip` is `X-Real-IP` however it is spelled.
+
+/// RFC 9110, 7.6.1, and what older clients send.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "http2settings",
+    "keepalive",
+    "proxyauthenticate",
+    "proxyauthorization",
+    "proxyconnection",
+    "te",
+    "trailer",
+    "transferencoding",
+    "upgrade",
+];
+
+/// Who called, for what, and how. `Proxy` is here because CGI makes `HTTP_PROXY` of it.
+const ROUTING: [&str; 12] = [
+    "clientip",
+    "fastlyclientip",
+    "forwarded",
+    "frontendhttps",
+    "proxy",
+    "trueclientip",
+    "xhost",
+    "xproxyuserip",
+    "xrealip",
+    "xrequestid",
+    "xscheme",
+    "xurlscheme",
+];
+const ROUTING_BEGINNINGS: [&str; 10] = [
+    "cfconnectingip",
+    "xarrclientcert",
+    "xarrssl",
+    "xclusterclient",
+    "xenvoy",
+    "xforward",
+    "xhttpmethod",
+    "xmethodoverride",
+    "xoriginal",
+    "xrewrite",
+];
+
+/// What Next.js says to itself (CVE-2025-29927).
+const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
+const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
+
+/// Who is signed in: our own words, and those of the proxies that applications are written to believe.
+const IDENTITY: [&str; 12] = [
+    "authorization",
+    "xaccesstoken",
+    "xaccount",
+    "xemail",
+    "xgroups",
+    "xidtoken",
+    "xidentity",
+    "xpreferredusername",
+    "xrole",
+    "xroles",
+    "xsubject",
+    "xusername",
+];
+const IDENTITY_BEGINNINGS: [&str; 17] = [
+    "cfaccess",
+    "remote",
+    "sslclient",
+    "tailscale",
+    "xamznoidc",
+    "xappengine",
+    "xauth",
+    "xclient",
+    "xgoogauthenticated",
+    "xgoogiap",
+    "xjwt",
+    "xmsclientprincipal",
+    "xmstoken",
+    "xremote",
+    "xssl",
+    "xuser",
+    "xvestibule",
+];
+
+/// What helps nobody but an attacker (ASVS 13.4.6).
+const SERVER: [&str; 3] = ["server", "xpoweredby", "xruntime"];
+const SERVER_BEGINNINGS: [&str; 2] = ["xaspnet", "xdebug"];
+
+#[cfg(test)]
+mod tests {
+    use vestibule_types::Secret;
+
+    use super::*;
+    use crate::seal::SealKeys;
+
+    const FORGED: HeaderValue = HeaderValue::from_static("forged");
+
+    fn site() -> Site {
+        "https://app.example.com".parse().unwrap()
+    }
+
+    fn cookie() -> SessionCookie {
+        SessionCookie::new(&site(), &SealKeys::new(Secret::from_random([1; 32]), vec![]))
+    }
+
+    fn map(fields: &[(&str, &str)]) -> HeaderMap {
+        let field = |(name, value): &(&str, &str)| {
+            (
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            )
+        };
+        fields.iter().map(field).collect()
+    }
+
+    /// What the API and the UI get of `fields`.
+    fn both_ways(fields: &[(&str, &str)]) -> [HeaderMap; 2] {
+        let (site, request_id) = (site(), HeaderValue::from_static("r-1"));
+        let client = "203.0.113.7".parse().unwrap();
+        let with = Forwarding { client, site: &site, request_id: &request_id };
+        [toward_api(&map(fields), &with), toward_ui(&map(fields), &with, &cookie())]
+    }
+
+    #[test]
+    fn gw_01_no_spelling_of_a_name_that_is_ours_to_say_gets_through() {
+        const NAMES: &str = "
+            Authorization Proxy-Authorization Proxy-Authenticate Proxy Proxy-Connection Connection Keep-Alive
+            TE Trailer Transfer-Encoding Upgrade HTTP2-Settings Forwarded X-Forwarded X-Forwarded-For
+            X-Forwarded-Host X-Forwarded-Proto X-Forwarded-Port X-Forwarded-Server X-Forwarded-Prefix
+            X-Forwarded-Uri X-Forwarded-Method X-Forwarded-Scheme X-Forwarded-SSL X-Forwarded-User
+            X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Access-Token X-Forwarded-Client-Cert
+            X-Forwarded-By X-Forward-For X-Real-IP X-Original-URL X-Original-URI X-Original-Method
+            X-Original-Forwarded-For X-Original-Host X-Rewrite-URL X-Rewrite-URI X-HTTP-Method
+            X-HTTP-Method-Override X-Method-Override X-Host X-Scheme X-Url-Scheme Front-End-Https Client-IP
+            True-Client-IP CF-Connecting-IP CF-Connecting-IPv6 Fastly-Client-IP X-Cluster-Client-IP
+            X-ProxyUser-Ip X-Envoy-External-Address X-Envoy-Original-Path X-ARR-SSL X-Request-Id
+            X-Vestibule-Identity X-Vestibule-User X-Vestibule X-Middleware-Subrequest X-Middleware-Rewrite
+            X-Middleware-Set-Cookie X-Middleware-Next X-Nextjs-Data X-Nextjs-Anything X-Matched-Path
+            X-Now-Route-Matches Next-Resume X-Invoke-Path X-Invoke-Status X-Prerender-Revalidate X-User
+            X-User-Id X-User-Email X-UserId X-Username X-Users-Roles X-Auth-Request-User X-Auth-Request-Email
+            X-Auth-User X-Auth-Token X-Authenticated-User X-Authenticated-Userid X-Authentik-Username
+            X-Remote-User X-Remote-Group Remote-User Remote-Groups Remote-Email Remote-Name X-Client-IP
+            X-Client-Cert X-Client-DN X-SSL-Client-S-DN SSL-Client-Cert X-Amzn-Oidc-Data X-Amzn-Oidc-Identity
+            X-Goog-IAP-JWT-Assertion X-Goog-Authenticated-User-Email X-MS-Client-Principal
+            X-MS-Client-Principal-Name X-MS-Token-AAD-Id-Token Cf-Access-Jwt-Assertion
+            Cf-Access-Authenticated-User-Email Tailscale-User-Login X-AppEngine-User-Email X-JWT-Assertion
+            X-Email X-Groups X-Roles X-Preferred-Username X-Id-Token X-Access-Token X-Account X-Identity";
+        let mut spellings = 0;
+        for name in NAMES.split_whitespace() {
+            for spelling in [
+                name.to_owned(),
+                name.to_uppercase(),
+                name.replace('-', "_"),
+                name.replace('-', "."),
+                name.replace('-', "--"),
+                name.replace('-', ""),
+                format!("-{name}-"),
+                format!("{name}'"),
+                format!("~{name}"),
+            ] {
+                for headers in both_ways(&[(&spelling, "forged")]) {
+                    assert!(
+                        !headers.values().any(|value| *value == FORGED),
+                        "{spelling}: {headers:?}"
+                    );
+                }
+                spellings += 1;
+            }
+        }
+        assert!(spellings > 900, "{spellings}");
+    }
+
+    #[test]
+    fn gw_01_a_name_outside_letters_digits_and_dash_is_dropped() {
+        for name in [
+            "a_b", "a.b", "a!b", "a#b", "a$b", "a%b", "a&b", "a'b", "a*b", "a+b", "a^b", "a`b",
+            "a|b", "a~b",
+        ] {
+            for headers in both_ways(&[(name, "forged")]) {
+                assert!(!headers.contains_key(name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_the_clients_to_say_crosses_unchanged() {
+        let fields = [
+            ("accept", "text/html"),
+            ("accept-language", "de"),
+            ("cache-control", "no-cache"),
+            ("content-length", "5"),
+            ("content-type", "application/json"),
+            ("idempotency-key", "k"),
+            ("if-none-match", "\"e\""),
+            ("next-action", "a"),
+            ("next-router-prefetch", "1"),
+            ("next-url", "/a"),
+            ("range", "bytes=0-1"),
+            ("rsc", "1"),
+            ("traceparent", "t"),
+            ("user-agent", "u"),
+            ("x-csrf-token", "c"),
+            ("x-requested-with", "XMLHttpRequest"),
+        ];
+        for headers in both_ways(&fields) {
+            for (name, value) in fields {
+                assert_eq!(headers.get(name).unwrap(), value, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn gw_02_what_we_say_is_ours_alone() {
+        for headers in both_ways(&[
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-forwarded-for", "10.0.0.2"),
+            ("x-forwarded-host", "evil.test"),
+            ("x-request-id", "forged"),
+        ]) {
+            for (name, value) in [
+                ("x-forwarded-for", "203.0.113.7"),
+                ("x-forwarded-host", "app.example.com"),
+                ("x-forwarded-proto", "https"),
+                ("x-request-id", "r-1"),
+            ] {
+                let values: Vec<_> = headers.get_all(name).iter().collect();
+                assert_eq!(values, [value], "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn gw_03_a_connection_header_takes_the_clients_fields_away_but_never_ours() {
+        for headers in both_ways(&[
+            ("connection", "close, X-Secret ,,\"odd\", x-forwarded-for"),
+            ("connection", "x-forwarded-host, X-Request-ID, content-length"),
+            ("x-secret", "s"),
+            ("content-length", "5"),
+        ]) {
+            assert!(!headers.contains_key("x-secret") && !headers.contains_key("connection"));
+            for ours in ["x-forwarded-for", "x-forwarded-host", "x-request-id", "content-length"] {
+                assert!(headers.contains_key(ours), "{ours}");
+            }
+        }
+    }
+
+    #[test]
+    fn gw_04_the_api_gets_no_cookie_and_the_ui_gets_all_but_ours() {
+        let line = "theme=dark; __Host-Http-vestibule=v1.x.y; __Host-vestibule_hint=h; lang=de";
+        let [api, ui] = both_ways(&[("cookie", line)]);
+        assert_eq!(api.get(COOKIE), None);
+        assert_eq!(ui[COOKIE], "theme=dark; lang=de");
+    }
+
+    #[test]
+    fn the_api_learns_nothing_of_the_browser_and_the_ui_sees_the_public_host() {
+        let fields = [
+            ("host", "evil.test"),
+            ("origin", "https://app.example.com"),
+            ("referer", "https://app.example.com/a"),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-mode", "cors"),
+        ];
+        let [api, ui] = both_ways(&fields);
+        for (name, _) in fields {
+            assert!(!api.contains_key(name), "{name}");
+            assert!(ui.contains_key(name), "{name}");
+        }
+        assert_eq!(ui[HOST], "app.example.com");
+    }
+
+    #[test]
+    fn gw_21_answers_lose_hop_by_hop_server_and_identity_headers() {
+        let answer = map(&[
+            ("connection", "x-hop, keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("x-hop", "1"),
+            ("server", "uvicorn"),
+            ("x-powered-by", "Next.js"),
+            ("x-debug-token", "d"),
+            ("x-user-id", "7"),
+            ("x_user_id", "7"),
+            ("x-auth-token", "t"),
+            ("x-vestibule-identity", "j"),
+        ]);
+        for make_fit in [from_api, from_ui] {
+            let mut headers = answer.clone();
+            make_fit(&mut headers, &cookie());
+            assert_eq!(headers, HeaderMap::new());
+        }
+    }
+
+    #[test]
+    fn answers_keep_what_browsers_and_next_clients_need() {
+        let answer = map(&[
+            ("cache-control", "no-store"),
+            ("content-length", "5"),
+            ("content-type", "text/x-component"),
+            ("etag", "\"e\""),
+            ("vary", "rsc"),
+            ("x-nextjs-cache", "HIT"),
+            ("x-action-redirect", "/a"),
+            ("x-ratelimit-remaining", "3"),
+        ]);
+        let mut headers = answer.clone();
+        from_api(&mut headers, &cookie());
+        assert_eq!(headers, answer);
+    }
+
+    #[test]
+    fn ck_10_ck_12_an_upstream_sets_neither_our_cookies_nor_passes_tokens_on() {
+        let answer = map(&[
+            ("set-cookie", "theme=dark; Path=/"),
+            ("set-cookie", "__host-http-vestibule=x; Path=/; Secure"),
+            ("set-cookie", "=vestibule=x"),
+            ("set-cookie", "Vestibule_Hint=x; Domain=example.com"),
+            ("set-cookie", "refresh_token=r; HttpOnly"),
+            ("set-cookie", " Access_Token =a"),
+            ("set-cookie", "lang=de"),
+        ]);
+        let left = |make_fit: fn(&mut HeaderMap, &SessionCookie)| {
+            let mut headers = answer.clone();
+            make_fit(&mut headers, &cookie());
+            headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(left(from_api), ["theme=dark; Path=/", "lang=de"]);
+        assert_eq!(left(from_ui).len(), 4);
+    }
+}

@@ -1,0 +1,96 @@
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+/// Something the gateway itself has to say instead of an answer. For scripts it is JSON, `{"detail", "code"}`;
+/// it also goes along as an extension of the response, from which a page for people can be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// The status.
+    pub status: StatusCode,
+    /// Stable, for scripts.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub detail: &'static str,
+    /// Seconds after which another try makes sense.
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A path that guard and upstream might read differently (GW-05).
+    pub const BAD_PATH: Self =
+        Self::new(StatusCode::BAD_REQUEST, "bad_path", "The address is malformed.");
+    /// A request to change something that did not come from this site (CS-01).
+    pub const CROSS_SITE: Self =
+        Self::new(StatusCode::FORBIDDEN, "cross_site", "This request did not come from this site.");
+    /// There is nothing at this address.
+    pub const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
+    /// The address is right, the method isn't.
+    pub const METHOD: Self =
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method Not Allowed");
+    /// A page or call that needs a session, and there is none.
+    pub const SIGNED_OUT: Self =
+        Self::new(StatusCode::UNAUTHORIZED, "signed_out", "Not authenticated");
+    /// The body is over the limit of our own forms.
+    pub const TOO_LARGE: Self =
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.");
+    /// The tokens of this API don't fit in a cookie (CK-04).
+    pub const SESSION_TOO_LARGE: Self = Self::new(
+        StatusCode::BAD_GATEWAY,
+        "session_too_large",
+        "The session does not fit in a cookie: the API's tokens are too long.",
+    );
+    /// A bug, or the random generator.
+    pub const INTERNAL: Self =
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal Server Error");
+    /// No connection to the upstream.
+    pub const UNREACHABLE: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "upstream_unreachable",
+        "The server behind this site can't be reached.",
+    )
+    .after(2);
+    /// The upstream hung up.
+    pub const BROKEN: Self = Self::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_broken",
+        "The server behind this site broke the connection.",
+    )
+    .after(2);
+    /// The upstream took too long.
+    pub const SLOW: Self = Self::new(
+        StatusCode::GATEWAY_TIMEOUT,
+        "upstream_slow",
+        "The server behind this site takes too long.",
+    )
+    .after(5);
+    /// The upstream says that it can't work.
+    pub const FAILING: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "upstream_failing",
+        "The server behind this site can't work at the moment.",
+    )
+    .after(2);
+
+    const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
+        Self { status, code, detail, retry_after: None }
+    }
+
+    const fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Json(json!({"detail": self.detail, "code": self.code}));
+        let mut response =
+            (self.status, [(header::CACHE_CONTROL, "no-store")], body).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

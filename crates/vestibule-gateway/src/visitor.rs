@@ -1,0 +1,95 @@
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::headers::Forwarding;
+use crate::session::{Session, SessionChange};
+use crate::site::Site;
+
+/// Who sent this request: the session its cookie opened, and what becomes of it. One for each request, made
+/// by [`crate::Gateway::site`]; what a handler changes here, the answer's cookie follows.
+#[derive(Clone, Debug)]
+pub struct Visitor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    address: IpAddr,
+    agent: Option<HeaderValue>,
+    request_id: HeaderValue,
+}
+
+#[derive(Debug)]
+struct State {
+    session: Option<Session>,
+    change: SessionChange,
+    changed_at: i64,
+}
+
+impl Visitor {
+    pub(crate) fn new(
+        session: Option<Session>,
+        change: SessionChange,
+        address: IpAddr,
+        headers: &HeaderMap,
+        now: i64,
+    ) -> Self {
+        let request_id = headers.get("x-request-id").cloned();
+        Self(Arc::new(Inner {
+            state: Mutex::new(State { session, change, changed_at: now }),
+            address,
+            agent: headers.get(header::USER_AGENT).cloned(),
+            request_id: request_id.unwrap_or(HeaderValue::from_static("-")),
+        }))
+    }
+
+    /// The session as it stands now; `None` when signed out.
+    pub fn session(&self) -> Option<Session> {
+        self.state().session.clone()
+    }
+
+    /// This session is the visitor's from now on.
+    pub(crate) fn replace(&self, session: Session, now: i64) {
+        let change = SessionChange::Replace(session.clone());
+        *self.state() = State { session: Some(session), change, changed_at: now };
+    }
+
+    /// The visitor is signed out from now on.
+    pub(crate) fn end(&self, now: i64) {
+        *self.state() = State { session: None, change: SessionChange::End, changed_at: now };
+    }
+
+    /// What becomes of the cookie, and since when that is so.
+    pub(crate) fn change(&self) -> (SessionChange, i64) {
+        let state = self.state();
+        (state.change.clone(), state.changed_at)
+    }
+
+    pub(crate) fn address(&self) -> IpAddr {
+        self.0.address
+    }
+
+    pub(crate) fn agent(&self) -> Option<&HeaderValue> {
+        self.0.agent.as_ref()
+    }
+
+    pub(crate) fn forwarding<'a>(&'a self, site: &'a Site) -> Forwarding<'a> {
+        Forwarding { client: self.0.address, site, request_id: &self.0.request_id }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().expect("every route is inside Gateway::site"))
+    }
+}

@@ -1,0 +1,151 @@
+//! One's own account, changed: what the dashboard's forms post.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use vestibule_gateway::{Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
+use vestibule_types::{Detail, PictureUrl, User};
+
+use super::dashboard::{page, refused};
+use super::entry::{CLEAR, trouble};
+use super::form::Form;
+use crate::page::show;
+use crate::pages::{Dashboard, ProfileForm};
+use crate::text::Refused;
+
+/// `POST /dashboard/profile`: changes what differs; otherwise the form again, with what was typed.
+pub(super) async fn save_profile(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let typed = ProfileForm {
+        name: form.text("name").trim().to_owned(),
+        username: form.text("username").trim().to_owned(),
+        email: form.text("email").trim().to_owned(),
+        profile_image_url: form.text("profile_image_url").trim().to_owned(),
+    };
+    let user = match gateway.reload_user(&visitor).await {
+        Ok(user) => user,
+        Err(error) => return refused(error, &headers),
+    };
+    match save(&gateway, &visitor, &user, &typed).await {
+        Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=saved"),
+        Ok(Some(detail)) => {
+            let refused = Refused::from_detail(&detail, &Dashboard::SHOWN);
+            let page =
+                Dashboard { profile: typed, refused, ..page(&gateway, &visitor, user).await };
+            show(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+        Err(NoAnswer::Outage(outage)) => {
+            let trouble = Some(trouble(outage));
+            let page =
+                Dashboard { profile: typed, trouble, ..page(&gateway, &visitor, user).await };
+            show(Problem::from(outage).status, &page)
+        }
+        Err(error) => refused(error, &headers),
+    }
+}
+
+async fn save(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    user: &User,
+    typed: &ProfileForm,
+) -> Result<Option<Detail>, NoAnswer> {
+    let fields = differences(user, typed);
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let path = own_path(user);
+    let said = gateway.change(visitor, Method::PATCH, &path, Some(&Value::Object(fields))).await?;
+    if said.is_none() {
+        gateway.reload_user(visitor).await?;
+    }
+    Ok(said)
+}
+
+fn differences(user: &User, typed: &ProfileForm) -> Map<String, Value> {
+    let now = ProfileForm::from(user);
+    let picture = match typed.profile_image_url.as_str() {
+        "" => PictureUrl::default().as_str().to_owned(),
+        url => url.to_owned(),
+    };
+    [
+        ("name", &now.name, &typed.name, typed.name.clone()),
+        ("username", &now.username, &typed.username, typed.username.clone()),
+        ("email", &now.email, &typed.email, typed.email.clone()),
+        ("profile_image_url", &now.profile_image_url, &typed.profile_image_url, picture),
+    ]
+    .into_iter()
+    .filter(|(_, before, after, _)| before != after)
+    .map(|(field, _, _, value)| (field.to_owned(), Value::String(value)))
+    .collect()
+}
+
+/// `POST /dashboard/sessions/end`: signs out in another place.
+pub(super) async fn end_session(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let path = format!("/user/me/sessions/{}", escaped(form.text("id")));
+    match gateway.change(&visitor, Method::DELETE, &path, None).await {
+        // "There is none" is what was wanted, too.
+        Ok(_) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=session-ended"),
+        Err(error) => refused(error, &headers),
+    }
+}
+
+/// `POST /dashboard/sessions/end-others`: signs out everywhere else.
+pub(super) async fn end_other_sessions(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Response {
+    match gateway.change(&visitor, Method::DELETE, "/user/me/sessions", None).await {
+        Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=others-ended"),
+        Ok(Some(_)) => refused(Outage::Failing.into(), &headers),
+        Err(error) => refused(error, &headers),
+    }
+}
+
+/// `POST /dashboard/delete`: deletes the account, if its name was typed to confirm it.
+pub(super) async fn delete(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let user = match gateway.reload_user(&visitor).await {
+        Ok(user) => user,
+        Err(error) => return refused(error, &headers),
+    };
+    if form.text("confirm").trim() != user.username {
+        let page = Dashboard { unconfirmed: true, ..page(&gateway, &visitor, user).await };
+        return show(StatusCode::UNPROCESSABLE_ENTITY, &page);
+    }
+    match gateway.change(&visitor, Method::DELETE, &own_path(&user), None).await {
+        Ok(None) => {
+            gateway.forget(&visitor);
+            (CLEAR, redirect(StatusCode::SEE_OTHER, "/login?notice=deleted")).into_response()
+        }
+        Ok(Some(_)) => refused(Outage::Failing.into(), &headers),
+        Err(error) => refused(error, &headers),
+    }
+}
+
+fn own_path(user: &User) -> String {
+    format!("/user/{}", escaped(&user.username))
+}
+
+/// One segment of a path: all but letters, digits, `-` and `_` percent-encoded.
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

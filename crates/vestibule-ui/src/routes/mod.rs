@@ -1,0 +1,53 @@
+//! The pages' routes: read the form, ask the gateway, show a page or lead on.
+
+mod account;
+mod dashboard;
+mod entry;
+mod errors;
+mod form;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::{get, post};
+use vestibule_gateway::{Gateway, Visitor};
+
+use crate::page::show;
+use crate::pages::{Frame, Home, Person};
+
+/// The whole site: `gateway` with our pages inside. With a UI behind it, that has all pages but the two
+/// forms that lead in, unless it brings those too.
+pub fn site(gateway: Gateway) -> Router {
+    let mut pages = Router::new()
+        .route("/login", get(entry::login).post(entry::sign_in))
+        .route("/register", get(entry::register).post(entry::sign_up))
+        .route("/logout", post(entry::sign_out));
+    if !gateway.has_ui() {
+        pages = pages
+            .route("/", get(home))
+            .route("/dashboard", get(dashboard::dashboard))
+            .route("/dashboard/", get(dashboard::dashboard))
+            .route("/dashboard/profile", post(account::save_profile))
+            .route("/dashboard/sessions/end", post(account::end_session))
+            .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
+            .route("/dashboard/delete", post(account::delete));
+    }
+    let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
+    let layer = from_fn_with_state(gateway.clone(), errors::as_pages);
+    gateway.site(pages).layer(layer)
+}
+
+/// `GET /`: what this is, and the way in.
+async fn home(State(gateway): State<Gateway>, visitor: Visitor) -> Response {
+    show(StatusCode::OK, &Home { frame: frame(&gateway, Some(&visitor)) })
+}
+
+/// What surrounds a page for this visitor.
+fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
+    let session = visitor.and_then(Visitor::session);
+    let person =
+        session.map(|session| Person { name: session.user.name, username: session.user.username });
+    Frame { person, hint_cookie: gateway.hint_name().to_owned() }
+}

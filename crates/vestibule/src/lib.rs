@@ -1,0 +1,9 @@
+//! Settings, sockets, wiring. The parts themselves are in the crates below; here they are put together, the
+//! same way for the binary and for the tests.
+
+pub mod observe;
+pub mod run;
+pub mod secrets;
+pub mod server;
+pub mod settings;
+pub mod wiring;

@@ -1,0 +1,425 @@
+//! Running a role from its settings to its end.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+use vestibule_api::{Api, ApiSettings};
+use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
+use vestibule_types::{Clock, Secret};
+
+use crate::secrets::{SecretError, Source, open_folder, reserve_file};
+use crate::server::{ListenError, listen, serve};
+use crate::settings::{
+    ApiArgs, ApiOnly, Cli, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
+    Switch,
+};
+use crate::wiring::{self, DATABASE, SiteParts};
+
+/// Shortest life of a token off loopback, in seconds (JW-11): rotation needs a life far above network delay.
+const LEAST_LIFE: i64 = 300;
+
+/// How often, and how far apart, a gateway looks for its API before it gives up.
+const PROBES: u32 = 8;
+const BETWEEN_PROBES: Duration = Duration::from_millis(250);
+
+/// Why the program ended: one line, with the cause and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A setting that is not allowed here.
+    #[error("{0}")]
+    Setting(String),
+    /// A secret, or the data folder.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The database.
+    #[error("the database {file} can't be opened: {cause}")]
+    Database {
+        /// Its file.
+        file: String,
+        /// Why not.
+        cause: sqlx::Error,
+    },
+    /// The threads of the API.
+    #[error(transparent)]
+    Api(#[from] vestibule_api::StartError),
+    /// The address of an upstream.
+    #[error("{flag} {cause}")]
+    Upstream {
+        /// The setting.
+        flag: &'static str,
+        /// What is wrong with it.
+        cause: InvalidUpstream,
+    },
+    /// No API behind the gateway.
+    #[error(
+        "the API at {url} can't be reached: {cause}. Start it (vestibule api), or point --api at it"
+    )]
+    NoApi {
+        /// Where it was looked for.
+        url: String,
+        /// Why not.
+        cause: vestibule_gateway::Outage,
+    },
+    /// The operating system.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs what was asked for until it ends or is told to.
+///
+/// # Errors
+/// [`RunError`], to be shown to whoever started it.
+pub fn run(cli: Cli) -> Result<(), RunError> {
+    let role = cli.command.unwrap_or(Role::Serve(cli.serve));
+    if let Role::Serve(Serve { process, .. })
+    | Role::Api(ApiOnly { process, .. })
+    | Role::Gateway(GatewayOnly { process, .. }) = &role
+    {
+        start_log(process)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match role {
+            Role::Serve(settings) => run_all(settings).await,
+            Role::Api(settings) => run_api(settings).await,
+            Role::Gateway(settings) => run_gateway(settings).await,
+            Role::Migrate(settings) => migrate(settings).await,
+        }
+    })
+}
+
+/// One line for a person, on standard error.
+pub fn say_error(error: &RunError) {
+    let _ = writeln!(std::io::stderr(), "vestibule: {error}");
+}
+
+async fn run_all(settings: Serve) -> Result<(), RunError> {
+    let Serve { site: site_args, api: api_args, data, process } = settings;
+    let site_socket = listen(site_args.site_listen, "--site-listen").await?;
+    let api_socket = listen(api_args.api_listen, "--api-listen").await?;
+    let site = public_site(&site_args, &site_socket)?;
+    let mut weak = Vec::new();
+    check_site(&site, &site_socket, &mut weak)?;
+    let is_exposed = !site.is_loopback() || !is_loopback(&api_socket)?;
+    check_api(&api_args, is_exposed, &mut weak)?;
+
+    open_folder(&data.data)?;
+    let secret = auth_secret(&site_args, &data.data, is_exposed)?;
+    let key = signing_key(&api_args, &data.data, is_exposed)?;
+    differ(&secret, &key)?;
+    let clock = Clock::system();
+    let (api, api_router) = open_api(&api_args, &data.data, key, &api_socket, &clock).await?;
+    let parts = site_parts(&site_args, site.clone(), secret)?;
+    let (_, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
+
+    let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
+    say(
+        &[
+            ("Site", site.origin().to_owned()),
+            ("API", format!("{api_url}/api/v1")),
+            (
+                "Docs",
+                if api_docs(&api_args, &api_socket) {
+                    format!("{api_url}/docs")
+                } else {
+                    "off".to_owned()
+                },
+            ),
+            ("Data", data.data.display().to_string()),
+        ],
+        &weak,
+        &format!("Next: open {}/register and create the first account.", site.origin()),
+    );
+    serve_all(vec![(site_socket, site_router), (api_socket, api_router)], process.drain).await?;
+    api.close().await;
+    Ok(())
+}
+
+async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
+    let ApiOnly { api: args, data, process } = settings;
+    let socket = listen(args.api_listen, "--api-listen").await?;
+    let is_exposed = !is_loopback(&socket)?;
+    let mut weak = Vec::new();
+    check_api(&args, is_exposed, &mut weak)?;
+    open_folder(&data.data)?;
+    let key = signing_key(&args, &data.data, is_exposed)?;
+    let (api, router) = open_api(&args, &data.data, key, &socket, &Clock::system()).await?;
+
+    let url = format!("http://{}", host_of(socket.local_addr()?));
+    say(
+        &[
+            ("API", format!("{url}/api/v1")),
+            (
+                "Docs",
+                if api_docs(&args, &socket) { format!("{url}/docs") } else { "off".to_owned() },
+            ),
+            ("Data", data.data.display().to_string()),
+        ],
+        &weak,
+        &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
+    );
+    serve_all(vec![(socket, router)], process.drain).await?;
+    api.close().await;
+    Ok(())
+}
+
+async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
+    let GatewayOnly { api: url, site: args, data, process } = settings;
+    let socket = listen(args.site_listen, "--site-listen").await?;
+    let site = public_site(&args, &socket)?;
+    let mut weak = Vec::new();
+    check_site(&site, &socket, &mut weak)?;
+    let is_exposed = !site.is_loopback();
+    if !is_exposed && args.auth_secret_file.is_none() && secret_variable("AUTH_SECRET").is_none() {
+        open_folder(&data.data)?;
+    }
+    let secret = auth_secret(&args, &data.data, is_exposed)?;
+    let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
+    let parts = site_parts(&args, site.clone(), secret)?;
+    let (gateway, router) = wiring::site(parts, api, Clock::system());
+    find_api(&gateway, &url).await?;
+
+    say(
+        &[("Site", site.origin().to_owned()), ("API", url.to_string())],
+        &weak,
+        &format!("Next: open {}", site.origin()),
+    );
+    serve_all(vec![(socket, router)], process.drain).await
+}
+
+async fn migrate(settings: Migrate) -> Result<(), RunError> {
+    open_folder(&settings.data.data)?;
+    let store = open_store(&settings.data.data).await?;
+    store.close().await;
+    let file = settings.data.data.join(DATABASE);
+    let _ = writeln!(std::io::stdout(), "The database {} is up to date.", file.display());
+    Ok(())
+}
+
+async fn open_store(data: &Path) -> Result<vestibule_api::Store, RunError> {
+    let file = data.join(DATABASE);
+    reserve_file(&file)?;
+    wiring::open_store(data)
+        .await
+        .map_err(|cause| RunError::Database { file: file.display().to_string(), cause })
+}
+
+async fn open_api(
+    args: &ApiArgs,
+    data: &Path,
+    key: Secret,
+    socket: &TcpListener,
+    clock: &Clock,
+) -> Result<(Api, Router), RunError> {
+    let store = open_store(data).await?;
+    let settings = ApiSettings {
+        access_ttl: args.access_ttl,
+        refresh_ttl: args.refresh_ttl,
+        throttle: args.throttle == Switch::On,
+        cors_origins: args.cors_origin.clone(),
+        trusted_proxies: args.trusted_proxy.clone(),
+        docs: api_docs(args, socket),
+    };
+    Ok(wiring::api(store, key, settings, clock.clone())?)
+}
+
+fn api_docs(args: &ApiArgs, socket: &TcpListener) -> bool {
+    args.docs.map_or_else(|| is_loopback(socket).unwrap_or(false), |docs| docs == Switch::On)
+}
+
+fn site_parts(args: &SiteArgs, site: Site, secret: Secret) -> Result<SiteParts, RunError> {
+    let ui = args.ui.as_ref().map(Upstream::at).transpose();
+    let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
+    Ok(SiteParts { site, secret, ui, protect: args.protect.clone() })
+}
+
+/// The setting, or localhost with the port that is listened on.
+fn public_site(args: &SiteArgs, socket: &TcpListener) -> Result<Site, RunError> {
+    if let Some(site) = &args.site_url {
+        return Ok(site.clone());
+    }
+    let port = socket.local_addr()?.port();
+    let site = format!("http://localhost:{port}").parse();
+    site.map_err(|error| RunError::Setting(format!("--site-url {error}")))
+}
+
+/// Off loopback only https will do: cookies and passwords would cross the network in the clear (DF-01).
+fn check_site(site: &Site, socket: &TcpListener, weak: &mut Vec<String>) -> Result<(), RunError> {
+    if site.is_https() {
+        return Ok(());
+    }
+    if !site.is_loopback() {
+        let said = format!(
+            "--site-url {} is http and not on loopback: passwords and sessions would cross the network in the clear. Put https in front and say so: --site-url https://…",
+            site.origin()
+        );
+        return Err(RunError::Setting(said));
+    }
+    if !is_loopback(socket)? {
+        let said = format!(
+            "--site-listen {} is open to other machines, but the site {} is http. Put https in front and say so: --site-url https://…",
+            socket.local_addr()?,
+            site.origin()
+        );
+        return Err(RunError::Setting(said));
+    }
+    weak.push("the site is http, which is for this machine only".to_owned());
+    Ok(())
+}
+
+/// What weakens the API is for loopback only, and said aloud (JW-11, DF-01, DF-02).
+fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result<(), RunError> {
+    let mut weakenings = Vec::new();
+    if args.access_ttl < LEAST_LIFE {
+        weakenings.push((
+            format!("--access-ttl {} is under five minutes", args.access_ttl),
+            "--access-ttl 1800",
+        ));
+    }
+    if args.refresh_ttl < LEAST_LIFE {
+        weakenings.push((
+            format!("--refresh-ttl {} is under five minutes", args.refresh_ttl),
+            "--refresh-ttl 604800",
+        ));
+    }
+    if args.throttle == Switch::Off {
+        weakenings.push((
+            "--throttle off lets passwords be guessed without limit".to_owned(),
+            "--throttle on",
+        ));
+    }
+    match weakenings.first() {
+        Some((what, mend)) if is_exposed => {
+            Err(RunError::Setting(format!("{what}, which is allowed on loopback only. Use {mend}")))
+        }
+        _ => {
+            weak.extend(weakenings.into_iter().map(|(what, _)| what));
+            Ok(())
+        }
+    }
+}
+
+fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secret, SecretError> {
+    Source {
+        variable: "AUTH_SECRET",
+        value: secret_variable("AUTH_SECRET"),
+        file: args.auth_secret_file.as_deref(),
+        kept_in: (!is_exposed).then(|| data.join("auth-secret")),
+    }
+    .load()
+}
+
+fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secret, SecretError> {
+    Source {
+        variable: "VESTIBULE_SIGNING_KEY",
+        value: secret_variable("VESTIBULE_SIGNING_KEY"),
+        file: args.signing_key_file.as_deref(),
+        kept_in: (!is_exposed).then(|| data.join("signing-key")),
+    }
+    .load()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "secrets are settings, but must not be arguments (SE-02)"
+)]
+fn secret_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whoever verifies tokens has the signing key; it must not open cookies too (JW-08).
+fn differ(secret: &Secret, key: &Secret) -> Result<(), RunError> {
+    if secret == key {
+        let said =
+            "AUTH_SECRET and VESTIBULE_SIGNING_KEY are the same. Make two: openssl rand -base64 32";
+        return Err(RunError::Setting(said.to_owned()));
+    }
+    Ok(())
+}
+
+async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {
+    let mut tries = 1;
+    loop {
+        match gateway.probe().await {
+            Ok(()) => return Ok(()),
+            Err(cause) if tries == PROBES => {
+                return Err(RunError::NoApi { url: url.to_string(), cause });
+            }
+            Err(_) => tokio::time::sleep(BETWEEN_PROBES).await,
+        }
+        tries += 1;
+    }
+}
+
+/// Serves until SIGTERM or SIGINT; then what runs may finish.
+async fn serve_all(parts: Vec<(TcpListener, Router)>, drain: u64) -> Result<(), RunError> {
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for (listener, router) in parts {
+        servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
+    }
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: running requests may finish");
+    let _ = stop.send(true);
+    while servers.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
+    let filter = EnvFilter::builder().parse(&settings.log);
+    let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Human => {
+            log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init()
+        }
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Addresses, what is weak, and the one next step, on standard output.
+fn say(addresses: &[(&str, String)], weak: &[String], next: &str) {
+    let mut text = String::from("\n  Vestibule is ready.\n\n");
+    for (name, address) in addresses {
+        text.push_str(&format!("    {name:<6}{address}\n"));
+    }
+    for weakness in weak {
+        text.push_str(&format!("\n  Weak: {weakness}."));
+    }
+    if !weak.is_empty() {
+        text.push('\n');
+    }
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{text}\n  {next}\n");
+    let _ = out.flush();
+}
+
+fn is_loopback(socket: &TcpListener) -> Result<bool, std::io::Error> {
+    Ok(socket.local_addr()?.ip().is_loopback())
+}
+
+/// `localhost` for loopback, which is what people type.
+fn host_of(address: SocketAddr) -> String {
+    if address.ip().is_loopback() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}

@@ -1,0 +1,268 @@
+//! Where secrets come from: the environment, a file, or, on loopback only, the data folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use vestibule_types::{Secret, WeakSecret};
+
+/// Why a secret or the data folder can't be used: the cause and what to do, never the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Not made by a random generator, or too short.
+    #[error("{name} {why}. Make one: openssl rand -base64 32")]
+    Weak {
+        /// Variable or file.
+        name: String,
+        /// What is wrong with it.
+        why: WeakSecret,
+    },
+    /// Neither variable nor file, where one has to be given.
+    #[error(
+        "{0} is missing: off loopback, secrets are never made silently. Set it: openssl rand -base64 32"
+    )]
+    Missing(&'static str),
+    /// A file can't be read.
+    #[error("{} can't be read: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// Others on this machine can read a file that holds a secret.
+    #[error("{path} can be read by others (mode {mode:o}). Close it: chmod 600 {path}", path = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The data folder can't be made or written to.
+    #[error("the data folder {} can't be written to: {cause}. Give --data a folder that this user may write to", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The random generator of the system failed.
+    #[error("the system's random generator failed")]
+    NoRandomness,
+}
+
+/// One secret: its variable, the value of that variable, the file that was named instead, and the file in the
+/// data folder where one made here is kept.
+pub struct Source<'a> {
+    /// Name of the variable.
+    pub variable: &'static str,
+    /// Its value, if it is set.
+    pub value: Option<String>,
+    /// The file named by a setting.
+    pub file: Option<&'a Path>,
+    /// The file in the data folder, where one may be made; `None` if it has to be given.
+    pub kept_in: Option<PathBuf>,
+}
+
+impl Source<'_> {
+    /// The secret.
+    ///
+    /// # Errors
+    /// [`SecretError`], in words for whoever starts the server.
+    pub fn load(self) -> Result<Secret, SecretError> {
+        if let Some(value) = self.value.filter(|value| !value.is_empty()) {
+            return parse(&value, self.variable);
+        }
+        if let Some(file) = self.file {
+            return parse(&read(file)?, &file.display().to_string());
+        }
+        let Some(kept_in) = self.kept_in else { return Err(SecretError::Missing(self.variable)) };
+        match read_private(&kept_in) {
+            Err(SecretError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+                make(&kept_in)
+            }
+            text => parse(&text?, &kept_in.display().to_string()),
+        }
+    }
+}
+
+/// Makes the data folder, for its owner only, and checks that it can be written to (DF-04).
+///
+/// # Errors
+/// [`SecretError::Folder`].
+pub fn open_folder(path: &Path) -> Result<(), SecretError> {
+    let failed = |cause| SecretError::Folder { path: path.to_owned(), cause };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+    let probe = path.join(format!(".writable-{}", std::process::id()));
+    let written = private_file(&probe).and_then(|mut file| file.write_all(b"ok"));
+    let removed = fs::remove_file(&probe);
+    written.and(removed).map_err(failed)
+}
+
+/// Makes an empty file that only its owner can read, unless it is there.
+///
+/// # Errors
+/// [`SecretError::Folder`].
+pub fn reserve_file(path: &Path) -> Result<(), SecretError> {
+    match private_file(path) {
+        Err(cause) if cause.kind() != ErrorKind::AlreadyExists => {
+            let folder = path.parent().unwrap_or(path);
+            Err(SecretError::Folder { path: folder.to_owned(), cause })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes a secret and keeps it. The name appears only when the secret is in it, whole and on disk: another
+/// process that starts at the same time finds all of it or nothing.
+fn make(path: &Path) -> Result<Secret, SecretError> {
+    let failed =
+        |cause| SecretError::Folder { path: path.parent().unwrap_or(path).to_owned(), cause };
+    let secret = random_secret()?;
+    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let write = || {
+        let mut file = private_file(&new)?;
+        file.write_all(secret.to_text().as_bytes())?;
+        file.sync_all()?;
+        fs::hard_link(&new, path)
+    };
+    let written = write();
+    let _ = fs::remove_file(&new);
+    match written {
+        Ok(()) => Ok(secret),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+            parse(&read_private(path)?, &path.display().to_string())
+        }
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// Random bytes whose text reads as a secret again: one in a million happens to spell a word.
+fn random_secret() -> Result<Secret, SecretError> {
+    loop {
+        let mut bytes = [0_u8; Secret::LEAST];
+        SystemRandom::new().fill(&mut bytes).map_err(|_| SecretError::NoRandomness)?;
+        let secret = Secret::from_random(bytes);
+        if Secret::parse(&secret.to_text()).is_ok() {
+            return Ok(secret);
+        }
+    }
+}
+
+fn parse(text: &str, name: &str) -> Result<Secret, SecretError> {
+    Secret::parse(text).map_err(|why| SecretError::Weak { name: name.to_owned(), why })
+}
+
+fn read(path: &Path) -> Result<String, SecretError> {
+    let unreadable = |cause| SecretError::Unreadable { path: path.to_owned(), cause };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(4096).read_to_string(&mut text))
+        .map_err(unreadable)?;
+    Ok(text)
+}
+
+/// Reads a file that nobody else may read.
+fn read_private(path: &Path) -> Result<String, SecretError> {
+    let text = read(path)?;
+    let unreadable = |cause| SecretError::Unreadable { path: path.to_owned(), cause };
+    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        Ok(text)
+    } else {
+        Err(SecretError::Open { path: path.to_owned(), mode })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
+
+    use super::{SecretError, Source, open_folder};
+
+    const GOOD: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path =
+                std::env::temp_dir().join(format!("vestibule-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            open_folder(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn source(value: Option<&str>, kept_in: Option<PathBuf>) -> Source<'static> {
+        Source { variable: "AUTH_SECRET", value: value.map(str::to_owned), file: None, kept_in }
+    }
+
+    #[test]
+    fn df_04_a_secret_made_here_is_kept_for_its_owner_only() {
+        let folder = Folder::new("secrets");
+        let file = folder.0.join("auth-secret");
+        let made = source(None, Some(file.clone())).load().unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&folder.0).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(source(None, Some(file)).load().unwrap() == made, "the next start finds it");
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let folder = Folder::new("open");
+        let file = folder.0.join("auth-secret");
+        source(None, Some(file.clone())).load().unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = source(None, Some(file)).load().unwrap_err();
+        assert!(matches!(refused, SecretError::Open { mode: 0o640, .. }), "{refused}");
+    }
+
+    #[test]
+    fn se_02_where_one_has_to_be_given_none_is_made() {
+        let refused = source(None, None).load().unwrap_err();
+        assert!(refused.to_string().starts_with("AUTH_SECRET is missing"), "{refused}");
+        assert!(source(Some(""), None).load().is_err());
+        assert!(source(Some(GOOD), None).load().is_ok());
+    }
+
+    #[test]
+    fn se_01_a_weak_one_is_refused_without_being_repeated() {
+        let refused = source(Some("my-little-secret"), None).load().unwrap_err().to_string();
+        assert!(refused.starts_with("AUTH_SECRET ") && !refused.contains("my-little"), "{refused}");
+    }
+
+    #[test]
+    fn two_that_start_at_once_agree() {
+        let folder = Folder::new("race");
+        let file = folder.0.join("auth-secret");
+        let start = |_| {
+            let file = file.clone();
+            std::thread::spawn(move || source(None, Some(file)).load())
+        };
+        let starts: Vec<_> = (0..8).map(start).collect();
+        let secrets: Vec<_> =
+            starts.into_iter().filter_map(|start| start.join().unwrap().ok()).collect();
+        assert!(!secrets.is_empty() && secrets.iter().all(|secret| *secret == secrets[0]));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_says_so() {
+        let refused = open_folder(&PathBuf::from("/dev/null/vestibule")).unwrap_err().to_string();
+        assert!(refused.contains("/dev/null/vestibule") && refused.contains("--data"), "{refused}");
+    }
+}

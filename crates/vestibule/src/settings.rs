@@ -1,0 +1,333 @@
+//! Settings: one list for flag, variable, default and help. `vestibule --help` is the reference.
+
+use std::ffi::OsStr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use clap::{
+    Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
+use url::Url;
+use vestibule_gateway::{PathPattern, Site};
+
+/// The front door for a web app whose API already exists: sign-up, sign-in and staying signed in.
+///
+/// Without a command it serves everything on this machine: the site on port 3000, the identity API on port
+/// 8000, and a SQLite database in one data folder. No setting is needed.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version, args_conflicts_with_subcommands = true, after_help = SECRETS)]
+pub struct Cli {
+    /// What to run.
+    #[command(subcommand)]
+    pub command: Option<Role>,
+
+    /// What `serve` needs.
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+const SECRETS: &str = "\
+Secrets come from the environment or from files, never as arguments:
+  AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
+  VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
+Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
+On loopback a missing one is made and kept in the data folder; elsewhere it has to be given.
+NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set.";
+
+/// The parts that can run by themselves.
+#[derive(Debug, Subcommand)]
+pub enum Role {
+    /// The site and the identity API in one process (the default).
+    #[command(after_help = SECRETS)]
+    Serve(Serve),
+    /// The identity API alone: accounts, tokens, sessions.
+    #[command(after_help = SECRETS)]
+    Api(ApiOnly),
+    /// The site alone: browser sessions and pages in front of an API that runs elsewhere.
+    #[command(after_help = SECRETS)]
+    Gateway(GatewayOnly),
+    /// Bring the database up to date, and stop.
+    Migrate(Migrate),
+}
+
+/// Settings of `vestibule serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// The site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// The API.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// The data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Logs and the end.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+/// Settings of `vestibule api`.
+#[derive(Args, Clone, Debug)]
+pub struct ApiOnly {
+    /// The API.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// The data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Logs and the end.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+/// Settings of `vestibule gateway`.
+#[derive(Args, Clone, Debug)]
+pub struct GatewayOnly {
+    /// Where the API is, with or without /api/v1 at its end
+    #[arg(long = "api", value_name = "URL", env = "VESTIBULE_API_URL")]
+    pub api: Url,
+    /// The site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+    /// The data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// Logs and the end.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+}
+
+/// Settings of `vestibule migrate`.
+#[derive(Args, Clone, Debug)]
+pub struct Migrate {
+    /// The data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// The site: browser sessions, pages, and what is passed on.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Site")]
+pub struct SiteArgs {
+    /// Address that the site listens on
+    #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_SITE_LISTEN", default_value = "127.0.0.1:3000", value_parser = listen)]
+    pub site_listen: SocketAddr,
+
+    /// Address of the site as browsers see it; https, unless it is on loopback [default: http://localhost and the port]
+    #[arg(long, value_name = "URL", env = "VESTIBULE_SITE_URL")]
+    pub site_url: Option<Site>,
+
+    /// A web server that has the site's other pages, such as Next.js; without it the built-in pages answer
+    #[arg(long, value_name = "URL", env = "VESTIBULE_UI_URL")]
+    pub ui: Option<Url>,
+
+    /// A path that needs a session, besides /dashboard/**: '/account', '/teams/*/settings', '/billing/**'; may be repeated
+    #[arg(long, value_name = "PATTERN", env = "VESTIBULE_PROTECT", value_delimiter = ',')]
+    pub protect: Vec<PathPattern>,
+
+    /// File with the secret that seals the session cookie
+    #[arg(long, value_name = "FILE", env = "AUTH_SECRET_FILE")]
+    pub auth_secret_file: Option<PathBuf>,
+}
+
+/// The identity API.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Identity API")]
+pub struct ApiArgs {
+    /// Address that the API listens on
+    #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_API_LISTEN", default_value = "127.0.0.1:8000", value_parser = listen)]
+    pub api_listen: SocketAddr,
+
+    /// Life of an access token, in seconds; under 300 on loopback only
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_ACCESS_TTL", default_value_t = 1800, value_parser = clap::value_parser!(i64).range(1..=86_400))]
+    pub access_ttl: i64,
+
+    /// Life of a session and its refresh tokens from the login on, in seconds; under 300 on loopback only
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_REFRESH_TTL", default_value_t = 604_800, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub refresh_ttl: i64,
+
+    /// Whether login attempts are limited, per account and address and per address; off on loopback only
+    #[arg(long, value_enum, env = "VESTIBULE_THROTTLE", default_value_t = Switch::On)]
+    pub throttle: Switch,
+
+    /// Whether /docs and /openapi.json are served [default: on, if the API listens on loopback]
+    #[arg(long, value_enum, env = "VESTIBULE_DOCS")]
+    pub docs: Option<Switch>,
+
+    /// A web origin that may call the API with credentials (CORS); may be repeated
+    #[arg(long, value_name = "ORIGIN", env = "VESTIBULE_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub cors_origin: Vec<String>,
+
+    /// A gateway or proxy whose X-Forwarded-For is believed; may be repeated
+    #[arg(long, value_name = "ADDRESS", env = "VESTIBULE_TRUSTED_PROXY", value_delimiter = ',')]
+    pub trusted_proxy: Vec<IpAddr>,
+
+    /// File with the key that signs the tokens
+    #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]
+    pub signing_key_file: Option<PathBuf>,
+}
+
+/// Where things are kept.
+#[derive(Args, Clone, Debug)]
+pub struct DataArgs {
+    /// Folder of the database and of secrets made on the first start
+    #[arg(long, value_name = "DIR", env = "VESTIBULE_DATA", default_value = "vestibule-data")]
+    pub data: PathBuf,
+}
+
+/// The process.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Process")]
+pub struct ProcessArgs {
+    /// What is logged, to standard error: error, warn, info, debug, trace, or a filter such as info,vestibule_gateway=debug
+    #[arg(long, value_name = "FILTER", env = "VESTIBULE_LOG", default_value = "info")]
+    pub log: String,
+
+    /// How it is logged
+    #[arg(long, value_enum, env = "VESTIBULE_LOG_FORMAT", default_value_t = LogFormat::Human)]
+    pub log_format: LogFormat,
+
+    /// How long running requests may take to finish after SIGTERM, in seconds
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_DRAIN", default_value_t = 30)]
+    pub drain: u64,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Cli {
+    /// Reads the command line and, for what it leaves open, the environment through `variable`.
+    ///
+    /// # Errors
+    /// [`clap::Error`], which knows how to show itself; `--help` is one too.
+    pub fn read(
+        arguments: impl IntoIterator<Item = std::ffi::OsString>,
+        variable: impl Fn(&str) -> bool,
+    ) -> Result<Self, clap::Error> {
+        let mut command = with_brief_names(Self::command(), &variable);
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// Lets the brief's variables stand in where ours are not set.
+fn with_brief_names(command: Command, is_set: &impl Fn(&str) -> bool) -> Command {
+    const TWINS: [(&str, &str); 2] = [
+        ("VESTIBULE_SITE_URL", "NEXT_PUBLIC_SITE_URL"),
+        ("VESTIBULE_API_URL", "NEXT_PUBLIC_API_URL"),
+    ];
+    let command = command.mut_args(|arg| {
+        let twin = TWINS.iter().find(|(ours, _)| arg.get_env() == Some(OsStr::new(ours)));
+        match twin {
+            Some((ours, theirs)) if !is_set(ours) && is_set(theirs) => arg.env(*theirs),
+            _ => arg,
+        }
+    });
+    command.mut_subcommands(|subcommand| with_brief_names(subcommand, is_set))
+}
+
+/// `127.0.0.1:3000`, `[::1]:3000`, `localhost:3000`.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let addresses =
+        text.to_socket_addrs().map_err(|error| format!("has to be ADDRESS:PORT: {error}"))?;
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    ipv4.or(addresses.first()).copied().ok_or_else(|| "names no address".to_owned())
+}
+
+/// An origin exactly as browsers send it.
+fn origin(text: &str) -> Result<String, String> {
+    let site: Site = text.parse().map_err(|error| format!("{error}"))?;
+    Ok(site.origin().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::CommandFactory as _;
+
+    use super::{Cli, Role};
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::read(line.split_whitespace().map(OsString::from), |_| false)
+    }
+
+    #[test]
+    fn the_list_of_settings_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_it_serves() {
+        let cli = read("vestibule --access-ttl 4 --throttle off").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.api.access_ttl, 4);
+        let Some(Role::Serve(serve)) = read("vestibule serve --access-ttl 5").unwrap().command
+        else {
+            panic!("not serve");
+        };
+        assert_eq!(serve.api.access_ttl, 5);
+    }
+
+    #[test]
+    fn addresses_may_have_names() {
+        let cli = read("vestibule --site-listen localhost:4000").unwrap();
+        assert!(cli.serve.site.site_listen.ip().is_loopback());
+        assert_eq!(cli.serve.site.site_listen.port(), 4000);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_reason() {
+        for line in [
+            "vestibule --site-listen nowhere",
+            "vestibule --access-ttl 0",
+            "vestibule --access-ttl 30m",
+            "vestibule --throttle maybe",
+            "vestibule --site-url app.example.com",
+            "vestibule --protect billing",
+            "vestibule --nonsense",
+            "vestibule nonsense",
+            "vestibule gateway",
+            "vestibule api --trusted-proxy localhost",
+            "vestibule --cors-origin *",
+        ] {
+            assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn df_02_every_setting_has_an_environment_twin_and_help() {
+        let mut command = Cli::command();
+        command.build();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            for arg in command
+                .get_arguments()
+                .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+            {
+                assert!(arg.get_help().is_some(), "{} has no help", arg.get_id());
+                assert!(
+                    arg.get_env().is_some() || arg.is_positional(),
+                    "{} has no twin",
+                    arg.get_id()
+                );
+            }
+        }
+    }
+}
