@@ -167,7 +167,7 @@ fn current_prefix() -> String {
     format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")
 }
 
-fn check(password: &Password, stored: Option<&str>, arena: &mut Vec<Block>) -> Checked {
+fn check(password: &Password, stored: Option<&str>, arena: &mut [Block]) -> Checked {
     let Some(stored) = stored else {
         let _same_cost = hash(password, arena);
         return Checked::Wrong;
@@ -179,7 +179,7 @@ fn check(password: &Password, stored: Option<&str>, arena: &mut Vec<Block>) -> C
     }
 }
 
-fn check_argon2(password: &Password, stored: &str, arena: &mut Vec<Block>) -> Checked {
+fn check_argon2(password: &Password, stored: &str, arena: &mut [Block]) -> Checked {
     match argon2_matches(password, stored, arena) {
         None => {
             tracing::error!("a stored password hash can't be read: its owner can't sign in");
@@ -193,7 +193,7 @@ fn check_argon2(password: &Password, stored: &str, arena: &mut Vec<Block>) -> Ch
 }
 
 /// Whether `password` made `stored`; `None` if `stored` is malformed or asks for too much.
-fn argon2_matches(password: &Password, stored: &str, arena: &mut Vec<Block>) -> Option<bool> {
+fn argon2_matches(password: &Password, stored: &str, arena: &mut [Block]) -> Option<bool> {
     let parsed = PasswordHash::new(stored).ok()?;
     if parsed.algorithm.as_str() != "argon2id" || parsed.version != Some(19) {
         return None;

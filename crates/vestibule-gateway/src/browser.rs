@@ -119,7 +119,8 @@ async fn admit(
 ) -> Result<(), Response> {
     let is_page_of_ui =
         gateway.0.ui.is_some() && Wants::of(path.as_str(), &head.headers) == Wants::Page;
-    if !is_guarded && !(is_page_of_ui && visitor.session().is_some()) {
+    let is_made_fresh = is_guarded || is_page_of_ui && visitor.session().is_some();
+    if !is_made_fresh {
         return Ok(());
     }
     match gateway.fresh(visitor).await {

@@ -25,6 +25,9 @@ use crate::visitor::Visitor;
 /// Where the API's routes are.
 const API: &str = "/api/v1";
 
+/// Who a token speaks for: as the brief calls it, and as the FastAPI backend alone declares it.
+const ME: [&str; 2] = ["/user/me", "/user/me/"];
+
 /// How often one request follows refreshed tokens that are due again at once.
 const MOST_REFRESHES: usize = 3;
 
@@ -302,11 +305,21 @@ impl Gateway {
         self.renew(visitor, &session).await?;
         let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
         let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            // A token that the API has just made, and it refuses it: the account is gone.
-            visitor.end(self.0.clock.now());
+        if response.status() == StatusCode::UNAUTHORIZED && self.is_nobody(visitor, &session.access).await? {
+            self.forget(visitor);
         }
         Ok(response)
+    }
+
+    /// Whether the API refuses a token that it has just made. Then the account is gone; a 401 of one route
+    /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
+    async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
+        for request in ME.map(get_held) {
+            if self.send_as(visitor, &request, access).await?.status() == StatusCode::UNAUTHORIZED {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `GET /user/me` and its kind: the answer read as JSON, `None` for anything but 200.
@@ -362,10 +375,10 @@ impl Gateway {
     /// As [`Gateway::call`].
     pub async fn reload_user(&self, visitor: &Visitor) -> Result<User, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let user = match self.read::<User>(visitor, "/user/me").await? {
+        let [path, other_spelling] = ME;
+        let user = match self.read::<User>(visitor, path).await? {
             Some(user) => user,
-            // The FastAPI backend declares this one spelling only.
-            None => self.read(visitor, "/user/me/").await?.ok_or(Outage::Failing)?,
+            None => self.read(visitor, other_spelling).await?.ok_or(Outage::Failing)?,
         };
         let session = visitor.session().unwrap_or(session);
         if session.user != snapshot(&user) {
@@ -448,6 +461,10 @@ async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refre
 
 fn get(path: &str) -> Request {
     http::Request::get(path).body(Body::empty()).expect("a path of ours")
+}
+
+fn get_held(path: &str) -> http::Request<Bytes> {
+    http::Request::get(format!("{API}{path}")).body(Bytes::new()).expect("a path of ours")
 }
 
 fn post(path: &str, kind: &'static str, body: Bytes) -> Request {

@@ -83,7 +83,7 @@ fn from_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let pair = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();

@@ -75,7 +75,7 @@ pub(super) fn refresh_cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs =
         lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.filter(|(name, _)| *name == "refresh_token").last()?.1;
+    let value = pairs.rev().find(|(name, _)| *name == "refresh_token")?.1;
     let unquoted =
         value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
     (!unquoted.is_empty()).then_some(unquoted)

@@ -1,0 +1,220 @@
+//! The whole of Vestibule for tests from outside, with a clock that they move and faults that they switch on.
+//!
+//! It listens on ports of its own, prints one JSON line with its addresses, then obeys commands on standard
+//! input, one a line, each answered by one JSON line. It ends when standard input does.
+//!
+//! | command | what it does |
+//! | --- | --- |
+//! | `advance SECONDS` | moves the clock, which otherwise stands still |
+//! | `api down`, `api up` | stops the API's socket, and listens on the same port again |
+//! | `api slow MS` | delays each answer of the API from now on |
+//! | `api count` | the API's requests since last asked, by method and path |
+//! | `quit` | ends |
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use url::Url;
+use vestibule::secrets::open_folder;
+use vestibule::server::{listen, serve};
+use vestibule::wiring::{self, SiteParts};
+use vestibule_api::ApiSettings;
+use vestibule_gateway::Upstream;
+use vestibule_types::{Clock, Secret};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long running requests may take when the API goes down.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Vestibule on a stage: `cargo run --example stage`.
+#[derive(Parser)]
+struct Arguments {
+    /// Life of an access token, in seconds.
+    #[arg(long, default_value_t = 1800)]
+    access_ttl: i64,
+    /// A web server with the site's other pages.
+    #[arg(long)]
+    ui: Option<Url>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments = Arguments::parse();
+    let folder = Folder::new()?;
+    let clock = Clock::stopped_at(Clock::system().now());
+
+    let site_socket = listen(on_any_port(), "the site").await?;
+    let site_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let store = wiring::open_store(&folder.0).await?;
+    let settings = ApiSettings {
+        access_ttl: arguments.access_ttl,
+        trusted_proxies: vec![Ipv4Addr::LOCALHOST.into()],
+        ..ApiSettings::default()
+    };
+    let (api, router) = wiring::api(store, random_secret()?, settings, clock.clone())?;
+    let mut backstage = Backstage::open(router).await?;
+    let api_url = format!("http://{}", backstage.address);
+
+    let parts = SiteParts {
+        site: site_url.parse()?,
+        secret: random_secret()?,
+        ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
+        protect: vec![],
+    };
+    let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
+    let (_, router) = wiring::site(parts, upstream, clock.clone());
+    let (_running, stopped) = watch::channel(false);
+    tokio::spawn(serve(site_socket, router, stopped, DRAIN));
+
+    say(&json!({"site": site_url, "api": api_url}))?;
+    let mut lines = commands();
+    while let Some(line) = lines.recv().await.filter(|line| line != "quit") {
+        let answer = match obey(&line, &clock, &mut backstage).await {
+            Ok(answer) => answer,
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        say(&answer)?;
+    }
+    api.close().await;
+    Ok(())
+}
+
+async fn obey(line: &str, clock: &Clock, backstage: &mut Backstage) -> Result<Value, Failure> {
+    match *line.split_whitespace().collect::<Vec<_>>() {
+        ["advance", seconds] => clock.advance(seconds.parse()?),
+        ["api", "down"] => backstage.lower().await?,
+        ["api", "up"] => backstage.raise().await?,
+        ["api", "slow", ms] => backstage.faults.slow_ms.store(ms.parse()?, Ordering::SeqCst),
+        ["api", "count"] => return Ok(json!({"count": backstage.faults.take_counts()})),
+        _ => return Err(format!("no such command: {line}").into()),
+    }
+    Ok(json!({"now": clock.now()}))
+}
+
+/// The API, on a socket of its own that can be taken away.
+struct Backstage {
+    router: Router,
+    faults: Arc<Faults>,
+    address: SocketAddr,
+    running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Backstage {
+    async fn open(api: Router) -> Result<Self, Failure> {
+        let faults = Arc::new(Faults::default());
+        let router = Router::new()
+            .fallback_service(api)
+            .layer(from_fn_with_state(faults.clone(), with_faults));
+        let socket = listen(on_any_port(), "the API").await?;
+        let address = socket.local_addr()?;
+        let mut backstage = Self { router, faults, address, running: None };
+        backstage.serve_on(socket);
+        Ok(backstage)
+    }
+
+    fn serve_on(&mut self, socket: TcpListener) {
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(serve(socket, self.router.clone(), stopped, DRAIN));
+        self.running = Some((stop, server));
+    }
+
+    async fn lower(&mut self) -> Result<(), Failure> {
+        let (stop, server) = self.running.take().ok_or("the API is down already")?;
+        stop.send(true)?;
+        Ok(server.await?)
+    }
+
+    async fn raise(&mut self) -> Result<(), Failure> {
+        if self.running.is_none() {
+            self.serve_on(listen(self.address, "the API").await?);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Faults {
+    slow_ms: AtomicU64,
+    counts: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Faults {
+    fn count(&self, request: &Request) {
+        let what = format!("{} {}", request.method(), request.uri().path());
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(what).or_default() += 1;
+    }
+
+    fn take_counts(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn with_faults(State(faults): State<Arc<Faults>>, request: Request, next: Next) -> Response {
+    faults.count(&request);
+    let response = next.run(request).await;
+    tokio::time::sleep(Duration::from_millis(faults.slow_ms.load(Ordering::SeqCst))).await;
+    response
+}
+
+/// Standard input, line by line. A thread of its own, since reading it can't be given up.
+fn commands() -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn say(answer: &Value) -> std::io::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{answer}")?;
+    out.flush()
+}
+
+fn on_any_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+fn random_secret() -> Result<Secret, Failure> {
+    let mut bytes = [0; Secret::LEAST];
+    rand::fill(&mut bytes).map_err(|_| "the system's random generator failed")?;
+    Ok(Secret::from_random(bytes))
+}
+
+/// A data folder that is gone afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("vestibule-stage-{}", std::process::id()));
+        open_folder(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

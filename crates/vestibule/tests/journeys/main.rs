@@ -1,0 +1,13 @@
+//! Journeys through the real routers: on the seam, over TCP, and with the binary itself.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
+
+mod accounts;
+mod brief;
+mod contract;
+mod gateway;
+mod limits;
+mod process;
+mod sessions;
+mod site;
+mod support;
+mod ui;

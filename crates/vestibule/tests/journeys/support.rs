@@ -1,0 +1,400 @@
+//! An API, a site, and what talks to them. Time stands still until a test moves it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use vestibule::wiring::{self, SiteParts};
+use vestibule_api::{Api, ApiSettings};
+use vestibule_gateway::Upstream;
+use vestibule_types::{ClientAddress, Clock, Secret};
+
+pub const NOW: i64 = 1_800_000_000;
+pub const PASSWORD: &str = "Str1ngst!";
+
+/// A folder of its own, gone with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("vestibule-journey-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An identity API on a database of its own.
+pub struct TestApi {
+    pub clock: Clock,
+    pub folder: Folder,
+    pub router: Router,
+    pub inner: Api,
+    pub client: Client,
+}
+
+impl TestApi {
+    pub async fn new() -> Self {
+        Self::with(ApiSettings { throttle: false, ..ApiSettings::default() }).await
+    }
+
+    pub async fn with(settings: ApiSettings) -> Self {
+        let (clock, folder) = (Clock::stopped_at(NOW), Folder::new());
+        let store = wiring::open_store(folder.path()).await.unwrap();
+        let key = Secret::from_random([3; 32]);
+        let (inner, router) = wiring::api(store, key, settings, clock.clone()).unwrap();
+        let client = Client::of(Upstream::in_process(router.clone()));
+        Self { clock, folder, router, inner, client }
+    }
+
+    /// Registers `username` and answers the user.
+    pub async fn register(&self, username: &str) -> Value {
+        let answer = self.client.post_json("/api/v1/user", &person(username)).await;
+        assert_eq!(answer.status, 201, "{answer}");
+        answer.json()
+    }
+
+    pub async fn log_in(&self, username: &str) -> Tokens {
+        let answer = self.client.log_in(username, PASSWORD).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        Tokens::of(&answer)
+    }
+
+    /// Registers and logs in.
+    pub async fn member(&self, username: &str) -> Tokens {
+        self.register(username).await;
+        self.log_in(username).await
+    }
+
+    pub async fn me(&self, access: &str) -> Answer {
+        self.client.get_as("/api/v1/user/me", access).await
+    }
+
+    pub async fn refresh(&self, refresh: &str) -> Answer {
+        self.client.post_cookie("/api/v1/refresh", refresh).await
+    }
+
+    /// The site in front of this API, in-process.
+    pub fn site(&self) -> Browser {
+        self.site_over(Upstream::in_process(self.inner.router()), None)
+    }
+
+    /// The site in front of anything, with this API's clock.
+    pub fn site_over(&self, api: Upstream, ui: Option<Upstream>) -> Browser {
+        let parts = SiteParts {
+            site: "http://localhost:3000".parse().unwrap(),
+            secret: Secret::from_random([5; 32]),
+            ui,
+            protect: vec!["/billing/**".parse().unwrap()],
+        };
+        let (_, router) = wiring::site(parts, api, self.clock.clone());
+        Browser::of(Upstream::in_process(router))
+    }
+}
+
+pub fn person(username: &str) -> Value {
+    json!({
+        "name": "Ada Lovelace", "username": username,
+        "email": format!("{username}@example.com"), "password": PASSWORD,
+    })
+}
+
+/// What a login hands out.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Tokens {
+    pub fn of(answer: &Answer) -> Self {
+        let access = answer.json()["access_token"].as_str().unwrap().to_owned();
+        let cookie =
+            answer.cookies().into_iter().find(|line| line.starts_with("refresh_token=")).unwrap();
+        let refresh =
+            cookie.split(';').next().unwrap().trim_start_matches("refresh_token=").to_owned();
+        Self { access, refresh }
+    }
+}
+
+/// A status, headers and the whole body.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self}"))
+    }
+
+    pub fn detail(&self) -> String {
+        self.json()["detail"].as_str().unwrap_or_else(|| panic!("no text: {self}")).to_owned()
+    }
+
+    /// `loc.field:type` of every entry of a 422.
+    pub fn refused(&self) -> Vec<String> {
+        let json = self.json();
+        let entries = json["detail"].as_array().unwrap_or_else(|| panic!("no list: {self}"));
+        let place = |entry: &Value| {
+            let loc: Vec<String> =
+                entry["loc"].as_array().unwrap().iter().map(Value::to_string).collect();
+            loc.join(".").replace('"', "")
+        };
+        entries
+            .iter()
+            .map(|entry| format!("{}:{}", place(entry), entry["type"].as_str().unwrap()))
+            .collect()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn cookies(&self) -> Vec<String> {
+        self.headers
+            .get_all("set-cookie")
+            .iter()
+            .map(|line| line.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub fn says(&self) -> String {
+        format!("{} {}", self.status, self.body)
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {:?} {}", self.status, self.headers, self.body)
+    }
+}
+
+/// Sends requests and reads answers whole.
+#[derive(Clone)]
+pub struct Client {
+    to: Upstream,
+    address: IpAddr,
+}
+
+impl Client {
+    pub fn of(to: Upstream) -> Self {
+        Self { to, address: IpAddr::from([127, 0, 0, 1]) }
+    }
+
+    pub fn from_address(&self, address: [u8; 4]) -> Self {
+        Self { to: self.to.clone(), address: address.into() }
+    }
+
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(ClientAddress(self.address));
+        let response = self.to.send(request).await.expect("an answer");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.into())).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], "").await
+    }
+
+    pub async fn get_as(&self, path: &str, access: &str) -> Answer {
+        self.request("GET", path, &[("authorization", &format!("Bearer {access}"))], "").await
+    }
+
+    pub async fn delete_as(&self, path: &str, access: &str) -> Answer {
+        self.request("DELETE", path, &[("authorization", &format!("Bearer {access}"))], "").await
+    }
+
+    pub async fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
+    pub async fn patch_as(&self, path: &str, access: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {access}");
+        let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+        self.request("PATCH", path, &headers, body.to_string()).await
+    }
+
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.request("POST", path, &[("content-type", "application/x-www-form-urlencoded")], body)
+            .await
+    }
+
+    pub async fn log_in(&self, username: &str, password: &str) -> Answer {
+        self.post_form("/api/v1/login", &[("username", username), ("password", password)]).await
+    }
+
+    pub async fn post_cookie(&self, path: &str, refresh: &str) -> Answer {
+        self.request("POST", path, &[("cookie", &format!("refresh_token={refresh}"))], "").await
+    }
+}
+
+/// A browser on the site: keeps cookies, says where its requests come from.
+#[derive(Clone)]
+pub struct Browser {
+    pub client: Client,
+    pub jar: BTreeMap<String, String>,
+}
+
+impl Browser {
+    pub fn of(site: Upstream) -> Self {
+        Self { client: Client::of(site), jar: BTreeMap::new() }
+    }
+
+    fn cookie(&self) -> String {
+        self.jar
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    /// Takes what an answer sets, as a jar does.
+    pub fn keep(&mut self, answer: &Answer) {
+        for line in answer.cookies() {
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if attributes.contains("Max-Age=0") {
+                self.jar.remove(name);
+            } else {
+                self.jar.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Sends a request with the jar's cookies and keeps nothing.
+    pub async fn peek(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let cookie = self.cookie();
+        let mut all = headers.to_vec();
+        if !cookie.is_empty() {
+            all.push(("cookie", &cookie));
+        }
+        self.client.request(method.as_str(), path, &all, body).await
+    }
+
+    /// Goes to a page.
+    pub async fn visit(&mut self, path: &str) -> Answer {
+        let answer = self.peek(Method::GET, path, &NAVIGATION, "").await;
+        self.keep(&answer);
+        answer
+    }
+
+    /// Submits a form of the site's own.
+    pub async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut headers = NAVIGATION.to_vec();
+        headers.push(("content-type", "application/x-www-form-urlencoded"));
+        headers.push(("origin", "http://localhost:3000"));
+        let answer = self.peek(Method::POST, path, &headers, body).await;
+        self.keep(&answer);
+        answer
+    }
+
+    /// Calls as a script of the site's own pages does.
+    pub async fn fetch(&mut self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let mut headers = SCRIPT.to_vec();
+        let body = body.map(ToString::to_string);
+        if body.is_some() {
+            headers.push(("content-type", "application/json"));
+        }
+        let answer =
+            self.peek(method.parse().unwrap(), path, &headers, body.unwrap_or_default()).await;
+        self.keep(&answer);
+        answer
+    }
+
+    pub async fn register(&mut self, username: &str) -> Answer {
+        let email = format!("{username}@example.com");
+        let fields = [
+            ("name", "Ada Lovelace"),
+            ("username", username),
+            ("email", &email),
+            ("password", PASSWORD),
+        ];
+        self.submit("/register", &fields).await
+    }
+
+    pub async fn sign_in(&mut self, username: &str) -> Answer {
+        self.submit("/login", &[("username", username), ("password", PASSWORD)]).await
+    }
+
+    /// Registers and signs in.
+    pub async fn member(mut self, username: &str) -> Self {
+        assert_eq!(self.register(username).await.status, 303);
+        assert_eq!(self.sign_in(username).await.status, 303);
+        self
+    }
+
+    pub fn is_signed_in(&self) -> bool {
+        self.jar.contains_key("vestibule")
+    }
+}
+
+const NAVIGATION: [(&str, &str); 4] = [
+    ("accept", "text/html"),
+    ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-mode", "navigate"),
+    ("sec-fetch-dest", "document"),
+];
+
+const SCRIPT: [(&str, &str); 4] = [
+    ("accept", "*/*"),
+    ("sec-fetch-site", "same-origin"),
+    ("sec-fetch-mode", "cors"),
+    ("sec-fetch-dest", "empty"),
+];
+
+/// Where an answer leads.
+pub fn leads(answer: &Answer) -> (StatusCode, &str) {
+    (StatusCode::from_u16(answer.status).unwrap(), answer.header("location"))
+}
