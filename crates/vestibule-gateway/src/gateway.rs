@@ -305,7 +305,9 @@ impl Gateway {
         self.renew(visitor, &session).await?;
         let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
         let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.is_nobody(visitor, &session.access).await? {
+        if response.status() == StatusCode::UNAUTHORIZED
+            && self.is_nobody(visitor, &session.access).await?
+        {
             self.forget(visitor);
         }
         Ok(response)

@@ -122,7 +122,11 @@ function check(input) {
   const rule = broken(input.value, rules);
   const error = document.getElementById(`${input.id}-error`);
   const text = (rule && says[rule]) ?? "";
-  if (error && error.textContent !== text) error.textContent = text;
+  if (error && error.textContent !== text) {
+    if (text) error.setAttribute("role", "alert");
+    else error.removeAttribute("role");
+    error.textContent = text;
+  }
   if (text) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
   return !text;
@@ -135,6 +139,7 @@ function checkInline(form) {
   if (inputs.length === 0) return;
   form.noValidate = true;
   for (const input of inputs) {
+    input.title = ""; // Only the bubble needed it.
     input.addEventListener("blur", () => {
       if (input.value !== input.defaultValue) check(input);
     });

@@ -56,7 +56,8 @@ struct Operation {
 
 struct Answer {
     status: String,
-    description: Vec<Block>,
+    /// One line: it may stand in a `<summary>`, where no paragraph can.
+    description: Vec<Span>,
     headers: Vec<Row>,
     bodies: Vec<Body>,
 }
@@ -208,7 +209,7 @@ impl<'a> Api<'a> {
     fn answer(self, status: &str, answer: &'a Value) -> Answer {
         Answer {
             status: status.to_owned(),
-            description: described(answer),
+            description: answer["description"].as_str().map(spans).unwrap_or_default(),
             headers: entries(&answer["headers"])
                 .map(|(name, header)| (name, self.resolved(header)))
                 .map(|(name, header)| Row {
@@ -222,19 +223,22 @@ impl<'a> Api<'a> {
         }
     }
 
+    /// Media types of one shape are told together: a form may come in two encodings.
     fn bodies(self, content: &'a Value) -> Vec<Body> {
-        entries(content)
-            .map(|(media, body)| {
-                let mut rows = Vec::new();
-                self.fields(&body["schema"], "", &[], &mut rows);
-                Body {
-                    media: media.to_owned(),
-                    kind: self.kind(&body["schema"]),
-                    rows,
-                    examples: self.examples(body),
-                }
-            })
-            .collect()
+        let mut media_of: Vec<(&Value, String)> = Vec::new();
+        for (media, body) in entries(content) {
+            match media_of.iter_mut().find(|(other, _)| *other == body) {
+                Some((_, names)) => *names = format!("{names} or {media}"),
+                None => media_of.push((body, media.to_owned())),
+            }
+        }
+        media_of.into_iter().map(|(body, media)| self.body(media, body)).collect()
+    }
+
+    fn body(self, media: String, body: &'a Value) -> Body {
+        let mut rows = Vec::new();
+        self.fields(&body["schema"], "", &[], &mut rows);
+        Body { media, kind: self.kind(&body["schema"]), rows, examples: self.examples(body) }
     }
 
     fn examples(self, body: &'a Value) -> Vec<String> {

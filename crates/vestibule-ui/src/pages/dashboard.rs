@@ -79,6 +79,9 @@ pub enum DashboardNotice {
     OthersEnded,
 }
 
+/// Most sessions that are listed: the page stays light, and the rest can be ended all at once.
+const MOST_LINES: usize = 8;
+
 /// One line of the list.
 struct Line<'a> {
     entry: &'a SessionEntry,
@@ -127,8 +130,8 @@ impl Dashboard {
     fn good_news(&self) -> Option<&'static str> {
         Some(match self.notice? {
             DashboardNotice::Saved => "Saved.",
-            DashboardNotice::SessionEnded => "That device is signed out.",
-            DashboardNotice::OthersEnded => "All other devices are signed out.",
+            DashboardNotice::SessionEnded => "That session has ended.",
+            DashboardNotice::OthersEnded => "All other sessions have ended.",
         })
     }
 
@@ -152,7 +155,15 @@ impl Dashboard {
     fn lines(&self) -> Option<Vec<Line<'_>>> {
         let Sessions::Listed(entries) = &self.sessions else { return None };
         let (current, others): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| entry.current);
-        Some(current.into_iter().chain(others).map(Line::of).collect())
+        Some(current.into_iter().chain(others).take(MOST_LINES).map(Line::of).collect())
+    }
+
+    /// How many sessions the list leaves out.
+    fn unlisted(&self) -> usize {
+        match &self.sessions {
+            Sessions::Listed(entries) => entries.len().saturating_sub(MOST_LINES),
+            Sessions::Unavailable => 0,
+        }
     }
 
     fn has_others(&self) -> bool {
@@ -175,7 +186,8 @@ impl<'a> Line<'a> {
     }
 
     fn last_used(&self) -> Moment {
-        Moment(self.entry.last_used)
+        // The API rounds down to the hour, which may be before the login.
+        Moment(self.entry.last_used.max(self.entry.created))
     }
 }
 

@@ -86,8 +86,7 @@ impl Field {
 
     /// The username once more, so that nobody deletes an account in passing.
     pub fn confirmation(username: &str, refused: &Refused) -> Self {
-        let field =
-            Self::text("confirm", "Type your username to confirm", "off", "").refused(refused);
+        let field = Self::text("confirm", "Confirmation", "off", "").refused(refused);
         let plain = username.bytes().all(|byte| byte.is_ascii_alphanumeric());
         Self {
             pattern: plain.then(|| username.to_owned()),

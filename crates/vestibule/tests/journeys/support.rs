@@ -5,14 +5,18 @@ use std::fmt;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings};
 use vestibule_gateway::Upstream;
@@ -99,6 +103,11 @@ impl TestApi {
     /// The site in front of this API, in-process.
     pub fn site(&self) -> Browser {
         self.site_over(Upstream::in_process(self.inner.router()), None)
+    }
+
+    /// The site in front of this API, which `faults` befall.
+    pub fn faulty_site(&self, faults: &Faults) -> Browser {
+        self.site_over(faults.around(self.inner.router()), None)
     }
 
     /// The site in front of anything, with this API's clock.
@@ -296,7 +305,7 @@ impl Browser {
     /// Takes what an answer sets, as a jar does.
     pub fn keep(&mut self, answer: &Answer) {
         for line in answer.cookies() {
-            let (pair, attributes) = line.split_once(';').unwrap();
+            let (pair, attributes) = line.split_once(';').unwrap_or((&line, ""));
             let (name, value) = pair.split_once('=').unwrap();
             if attributes.contains("Max-Age=0") {
                 self.jar.remove(name);
@@ -397,4 +406,86 @@ const SCRIPT: [(&str, &str); 4] = [
 /// Where an answer leads.
 pub fn leads(answer: &Answer) -> (StatusCode, &str) {
     (StatusCode::from_u16(answer.status).unwrap(), answer.header("location"))
+}
+
+/// What can happen to an API: it counts its requests, stops answering, or holds one back.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<FaultState>);
+
+#[derive(Default)]
+struct FaultState {
+    counts: Mutex<BTreeMap<String, u32>>,
+    down: AtomicBool,
+    refused_once: Mutex<Option<String>>,
+    failing: Mutex<Option<String>>,
+    held: Mutex<Option<(String, Arc<Semaphore>)>>,
+    waiting: AtomicU32,
+}
+
+impl Faults {
+    /// `api` with these faults.
+    pub fn around(&self, api: Router) -> Upstream {
+        let faults = self.clone();
+        Upstream::in_process(api.layer(from_fn(
+            move |request: axum::extract::Request, next: Next| {
+                let faults = faults.clone();
+                async move { faults.pass(request, next).await }
+            },
+        )))
+    }
+
+    async fn pass(&self, request: axum::extract::Request, next: Next) -> Response {
+        let path = request.uri().path().to_owned();
+        *self.0.counts.lock().unwrap().entry(path.clone()).or_default() += 1;
+        if self.0.refused_once.lock().unwrap().take_if(|refused| *refused == path).is_some() {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+        if self.0.failing.lock().unwrap().as_ref() == Some(&path) {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let held = self.0.held.lock().unwrap().clone().filter(|(held, _)| *held == path);
+        let response = next.run(request).await;
+        if let Some((_, gate)) = held {
+            self.0.waiting.fetch_add(1, Ordering::SeqCst);
+            gate.acquire().await.unwrap().forget();
+        }
+        if self.0.down.load(Ordering::SeqCst) {
+            StatusCode::BAD_GATEWAY.into_response()
+        } else {
+            response
+        }
+    }
+
+    /// How often `path` was asked for since last time.
+    pub fn count(&self, path: &str) -> u32 {
+        self.0.counts.lock().unwrap().remove(path).unwrap_or_default()
+    }
+
+    /// The next request for `path` is told that its token is dead.
+    pub fn refuse_once(&self, path: &str) {
+        *self.0.refused_once.lock().unwrap() = Some(path.to_owned());
+    }
+
+    /// `path` answers 500 from now on.
+    pub fn fail(&self, path: &str) {
+        *self.0.failing.lock().unwrap() = Some(path.to_owned());
+    }
+
+    pub fn set_down(&self, down: bool) {
+        self.0.down.store(down, Ordering::SeqCst);
+    }
+
+    /// Holds back the answers of `path`, after it did its work, until the gate gets permits.
+    pub fn hold(&self, path: &str) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.0.held.lock().unwrap() = Some((path.to_owned(), gate.clone()));
+        gate
+    }
+
+    /// Until so many answers are held back.
+    pub async fn held(&self, count: u32) {
+        while self.0.waiting.load(Ordering::SeqCst) < count {
+            tokio::task::yield_now().await;
+        }
+    }
 }
