@@ -2,7 +2,6 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
-mod brief;
 mod contract;
 mod gateway;
 mod limits;
@@ -10,4 +9,3 @@ mod process;
 mod sessions;
 mod site;
 mod support;
-mod ui;

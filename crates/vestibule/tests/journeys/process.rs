@@ -1,1 +1,460 @@
-//! To come.
+//! The binary itself: starting, refusing to start, draining, dying.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+use url::Url;
+use vestibule_gateway::Upstream;
+
+use crate::support::{Browser, Client, Folder, PASSWORD, Tokens, person};
+
+const SECRET: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
+const KEY: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
+
+/// `vestibule` with an environment of its own.
+fn vestibule(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A running server and what it printed at its start.
+struct Server {
+    child: Child,
+    said: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        Self::spawn(vestibule(arguments))
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Next: ") {
+            assert_ne!(out.read_line(&mut said).unwrap(), 0, "it ended: {said}");
+        }
+        Self { child, said }
+    }
+
+    /// Everything on ports of its own.
+    fn serve(folder: &Folder, more: &[&str]) -> Self {
+        let data = folder.path().join("data");
+        let mut arguments = vec![
+            "--site-listen",
+            "127.0.0.1:0",
+            "--api-listen",
+            "127.0.0.1:0",
+            "--data",
+            data.to_str().unwrap(),
+        ];
+        arguments.extend_from_slice(more);
+        Self::start(&arguments)
+    }
+
+    /// The address that it printed for `name`.
+    fn url(&self, name: &str) -> String {
+        let line = self
+            .said
+            .lines()
+            .find(|line| line.trim_start().starts_with(name))
+            .unwrap_or_else(|| panic!("{}", self.said));
+        let url = line.split_whitespace().last().unwrap();
+        url.replace("localhost", "127.0.0.1").replace("/api/v1", "")
+    }
+
+    fn client(&self, name: &str) -> Client {
+        Client::of(Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap())
+    }
+
+    fn signal(&self, signal: &str) {
+        let status =
+            Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One line with cause and mend, and a failure.
+fn refusal(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(!output.status.success(), "{text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    text
+}
+
+#[tokio::test]
+async fn with_no_setting_but_ports_it_serves_site_api_and_docs() {
+    let folder = Folder::new();
+    let server = Server::serve(&folder, &[]);
+    for (name, path) in
+        [("Site", "/"), ("Site", "/login"), ("API", "/health"), ("API", "/ready"), ("API", "/docs")]
+    {
+        let answer = server.client(name).get(path).await;
+        assert_eq!(answer.status, 200, "{name} {path}: {answer}");
+    }
+    assert!(server.said.contains("/register and create the first account"), "{}", server.said);
+    for name in ["auth-secret", "signing-key", "vestibule.sqlite", "vestibule.sqlite-wal"] {
+        let mode =
+            fs::metadata(folder.path().join("data").join(name)).unwrap().permissions().mode()
+                & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
+    let folder = Folder::new();
+    let data = folder.path().join("api");
+    let data = data.to_str().unwrap();
+    let api = Server::start(&[
+        "api",
+        "--api-listen",
+        "127.0.0.1:0",
+        "--data",
+        data,
+        "--trusted-proxy",
+        "127.0.0.1",
+    ]);
+    let site_data = folder.path().join("site");
+    let mut command = vestibule(&[
+        "gateway",
+        "--site-listen",
+        "127.0.0.1:0",
+        "--data",
+        site_data.to_str().unwrap(),
+        "--site-url",
+        "http://localhost:3000",
+    ]);
+    command.env("NEXT_PUBLIC_API_URL", api.url("API")).env("AUTH_SECRET", SECRET);
+    let site = Server::spawn(command);
+    assert!(!site_data.exists(), "a gateway with a secret keeps nothing");
+
+    let address = format!("http://127.0.0.1:{}", listening(&site));
+    let browser = Browser::of(Upstream::at(&Url::parse(&address).unwrap()).unwrap());
+    let mut browser = browser.member("ada").await;
+    assert_eq!(browser.visit("/dashboard").await.status, 200);
+    assert_eq!(browser.fetch("GET", "/api/v1/user/me", None).await.json()["username"], "ada");
+
+    drop(api);
+    let down = browser.visit("/dashboard").await;
+    assert_eq!((down.status, down.header("retry-after")), (503, "2"), "{down}");
+    assert!(down.body.contains("Your session is kept") && browser.is_signed_in());
+    assert_eq!(browser.submit("/logout", &[]).await.status, 303);
+}
+
+/// The port that a process listens on, by its sockets: the site prints its public address.
+fn listening(server: &Server) -> u16 {
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    let inodes: Vec<String> = fs::read_dir(format!("/proc/{}/fd", server.child.id()))
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())
+        .filter_map(|link| {
+            Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
+        })
+        .collect();
+    let listens = |line: &&str| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns[3] == "0A" && inodes.iter().any(|inode| inode == columns[9])
+    };
+    let line = sockets.lines().skip(1).find(listens).unwrap();
+    let port = line.split_whitespace().nth(1).unwrap().split(':').nth(1).unwrap();
+    u16::from_str_radix(port, 16).unwrap()
+}
+
+#[test]
+fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let any = "127.0.0.1:0";
+    let https = ["--site-url", "https://app.example.com"];
+    let cases: [(&[&str], &[(&str, &str)], &[&str]); 14] = [
+        (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
+        (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
+        (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),
+        (&["--data", "/dev/null/x"], &[], &["/dev/null/x", "--data"]),
+        (&[], &[("AUTH_SECRET", "hunter2")], &["AUTH_SECRET", "openssl rand -base64 32"]),
+        (
+            &[],
+            &[("VESTIBULE_SIGNING_KEY", "secret-secret-secret-secret-secret-secret")],
+            &["VESTIBULE_SIGNING_KEY"],
+        ),
+        (
+            &[],
+            &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", SECRET)],
+            &["the same", "openssl"],
+        ),
+        (&https, &[("VESTIBULE_SIGNING_KEY", KEY)], &["AUTH_SECRET is missing"]),
+        (&https, &[("AUTH_SECRET", SECRET)], &["VESTIBULE_SIGNING_KEY is missing"]),
+        (&["--site-url", "http://app.example.com"], &[], &["not on loopback", "https"]),
+        (&["--site-listen", "0.0.0.0:0"], &[], &["open to other machines", "https"]),
+        (
+            &[https[0], https[1], "--access-ttl", "60"],
+            &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", KEY)],
+            &["--access-ttl 60", "loopback only"],
+        ),
+        (
+            &[https[0], https[1], "--throttle", "off"],
+            &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", KEY)],
+            &["--throttle off", "loopback only"],
+        ),
+        (&["--log", "=="], &[], &["--log"]),
+    ];
+    for (arguments, environment, said) in cases {
+        let mut all: Vec<&str> = arguments.to_vec();
+        for (flag, value) in [("--data", data), ("--site-listen", any), ("--api-listen", any)] {
+            if !all.contains(&flag) {
+                all.extend([flag, value]);
+            }
+        }
+        let output = vestibule(&all).envs(environment.iter().copied()).output().unwrap();
+        let refusal = refusal(&output);
+        for part in said {
+            assert!(refusal.contains(part), "{part:?} not in {refusal}");
+        }
+        for (_, secret) in environment {
+            assert!(!refusal.contains(secret), "SE-05: {refusal}");
+        }
+    }
+}
+
+#[test]
+fn a_gateway_whose_api_cannot_be_reached_says_so_and_ends() {
+    let folder = Folder::new();
+    let output = vestibule(&[
+        "gateway",
+        "--api",
+        "http://127.0.0.1:1",
+        "--site-listen",
+        "127.0.0.1:0",
+        "--data",
+        folder.path().to_str().unwrap(),
+    ]);
+    let refusal = refusal(&{ output }.output().unwrap());
+    assert!(refusal.contains("http://127.0.0.1:1") && refusal.contains("--api"), "{refusal}");
+}
+
+#[test]
+fn df_02_what_is_weak_is_printed_at_the_start() {
+    let folder = Folder::new();
+    let server =
+        Server::serve(&folder, &["--access-ttl", "4", "--refresh-ttl", "60", "--throttle", "off"]);
+    for weakness in ["--access-ttl 4", "--refresh-ttl 60", "--throttle off", "the site is http"] {
+        assert!(server.said.contains(weakness), "{weakness} not in {}", server.said);
+    }
+}
+
+#[test]
+fn help_names_every_setting_and_the_secrets() {
+    let help = |arguments: &[&str]| {
+        let output = vestibule(arguments).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = help(&["--help"]);
+    for name in [
+        "--site-listen",
+        "--api-listen",
+        "--site-url",
+        "--data",
+        "--access-ttl",
+        "--throttle",
+        "--ui",
+        "--protect",
+        "AUTH_SECRET",
+        "VESTIBULE_SIGNING_KEY",
+        "gateway",
+        "migrate",
+    ] {
+        assert!(all.contains(name), "{name}");
+    }
+    assert!(help(&["gateway", "--help"]).contains("VESTIBULE_API_URL"));
+    assert!(help(&["--version"]).starts_with("vestibule "));
+}
+
+#[tokio::test]
+async fn migrate_makes_the_database_and_leaves_one_that_is_up_to_date() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    for _ in 0..2 {
+        let output = vestibule(&["migrate", "--data", data.to_str().unwrap()]).output().unwrap();
+        assert!(
+            output.status.success()
+                && String::from_utf8_lossy(&output.stdout).contains("up to date")
+        );
+    }
+    let server = Server::serve(&folder, &[]);
+    assert_eq!(server.client("API").get("/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_running_request_finish() {
+    let folder = Folder::new();
+    let mut server = Server::serve(&folder, &[]);
+    let address = server.url("API").replace("http://", "");
+    let body = person("ada").to_string();
+    let (first, rest) = body.split_at(20);
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "POST /api/v1/user HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // Its head has been read when a later connection has been served.
+    assert_eq!(server.client("API").get("/health").await.status, 200);
+    server.signal("-TERM");
+    while TcpStream::connect(&address).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    assert!(server.child.wait().unwrap().success());
+    let again = Server::serve(&folder, &[]);
+    assert_eq!(again.client("API").log_in("ada", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_crash_at_any_moment_loses_nothing_that_was_acknowledged() {
+    let folder = Folder::new();
+    let mut acknowledged: Vec<String> = Vec::new();
+    for round in 0..4 {
+        let mut server = Server::serve(&folder, &["--throttle", "off"]);
+        let client = server.client("API");
+        let killed = Arc::new(AtomicBool::new(false));
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let (client, killed) = (client.clone(), killed.clone());
+                tokio::spawn(async move {
+                    let mut done = Vec::new();
+                    for number in 0.. {
+                        let username = format!("r{round}w{writer}n{number}");
+                        match client.try_post_json("/api/v1/user", &person(&username)).await {
+                            Some(201) => done.push(username),
+                            _ if killed.load(Ordering::SeqCst) => return done,
+                            other => panic!("{username}: {other:?}"),
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        // Somewhere in the middle of the fifth to twentieth registration.
+        while client.log_in(&format!("r{round}w0n{round}"), PASSWORD).await.status != 200 {}
+        killed.store(true, Ordering::SeqCst);
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+        for writer in writers {
+            acknowledged.extend(writer.await.unwrap());
+        }
+    }
+    assert!(acknowledged.len() >= 8, "{}", acknowledged.len());
+    let server = Server::serve(&folder, &["--throttle", "off"]);
+    let client = server.client("API");
+    for username in &acknowledged {
+        assert_eq!(client.log_in(username, PASSWORD).await.status, 200, "{username} is lost");
+    }
+}
+
+#[tokio::test]
+async fn rv_09_a_logout_that_was_answered_survives_a_crash() {
+    let folder = Folder::new();
+    let mut server = Server::serve(&folder, &[]);
+    let client = server.client("API");
+    client.post_json("/api/v1/user", &person("ada")).await;
+    let tokens = Tokens::of(&client.log_in("ada", PASSWORD).await);
+    let kept = Tokens::of(&client.log_in("ada", PASSWORD).await);
+    assert_eq!(client.post_cookie("/api/v1/logout", &tokens.refresh).await.status, 200);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let server = Server::serve(&folder, &[]);
+    let client = server.client("API");
+    assert_eq!(client.get_as("/api/v1/user/me", &tokens.access).await.status, 401);
+    assert_eq!(client.post_cookie("/api/v1/refresh", &tokens.refresh).await.status, 401);
+    assert_eq!(
+        client.get_as("/api/v1/user/me", &kept.access).await.status,
+        200,
+        "the key was kept too"
+    );
+}
+
+#[tokio::test]
+async fn se_05_no_secret_is_in_the_log_at_its_most_talkative() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let mut command = vestibule(&[
+        "--site-listen",
+        "127.0.0.1:0",
+        "--api-listen",
+        "127.0.0.1:0",
+        "--data",
+        data.to_str().unwrap(),
+        "--log",
+        "trace",
+        "--log-format",
+        "json",
+    ]);
+    let log = fs::File::create(folder.path().join("log")).unwrap();
+    let mut child = command.stderr(log).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("Next: ") {
+        assert_ne!(out.read_line(&mut said).unwrap(), 0);
+    }
+    let mut server = Server { child, said };
+    let api = server.client("API");
+    api.post_json("/api/v1/user", &person("ada")).await;
+    api.post_json("/api/v1/user", &json!({"password": "canary-in-a-bad-body"})).await;
+    api.log_in("ada", "canary-wrong-password").await;
+    api.log_in("canary-unknown-name", PASSWORD).await;
+    let tokens = Tokens::of(&api.log_in("ada@example.com", PASSWORD).await);
+    api.get_as("/api/v1/user/me", &tokens.access).await;
+    let mut browser = Browser::of(Upstream::at(&Url::parse(&server.url("Site")).unwrap()).unwrap());
+    browser.sign_in("ada").await;
+    let sealed = browser.jar.get("vestibule").cloned().unwrap_or_else(|| "no cookie".to_owned());
+    browser.visit("/dashboard?secret=canary-in-a-query").await;
+    server.signal("-TERM");
+    server.child.wait().unwrap();
+
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.contains("answered"), "something is logged");
+    let secret = fs::read_to_string(data.join("auth-secret")).unwrap();
+    let key = fs::read_to_string(data.join("signing-key")).unwrap();
+    for canary in [
+        PASSWORD,
+        "canary-",
+        &tokens.access,
+        &tokens.refresh,
+        &sealed,
+        &secret,
+        &key,
+        "ada@example.com",
+        "eyJ",
+    ] {
+        let found = log.lines().find(|line| line.contains(canary));
+        assert!(found.is_none(), "{canary} in {found:?}");
+    }
+}

@@ -231,6 +231,13 @@ impl Client {
         }
     }
 
+    /// The status, or nothing if the connection broke.
+    pub async fn try_post_json(&self, path: &str, body: &Value) -> Option<u16> {
+        let request = Request::post(path).header("content-type", "application/json");
+        let response = self.to.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        response.ok().map(|response| response.status().as_u16())
+    }
+
     pub async fn request(
         &self,
         method: &str,
