@@ -14,7 +14,7 @@ async fn throttled() -> TestApi {
 #[tokio::test]
 async fn th_09_guessing_ends_in_429_and_the_owner_signs_in_from_elsewhere() {
     let api = throttled().await;
-    let thief = api.client.from_address([203, 0, 113, 9]);
+    let thief = api.client.at_address([203, 0, 113, 9]);
     for _ in 0..10 {
         assert_eq!(thief.log_in("ada", "wrong").await.status, 401);
     }

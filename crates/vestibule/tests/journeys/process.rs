@@ -190,7 +190,8 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
     let taken = taken.local_addr().unwrap().to_string();
     let any = "127.0.0.1:0";
     let https = ["--site-url", "https://app.example.com"];
-    let cases: [(&[&str], &[(&str, &str)], &[&str]); 14] = [
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: [Case<'_>; 14] = [
         (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
         (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
         (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),

@@ -371,7 +371,7 @@ async fn lg_07_people_see_and_end_their_sessions() {
         ("content-type", "application/x-www-form-urlencoded"),
         ("user-agent", "Firefox on a train"),
     ];
-    let there = api.client.from_address([192, 0, 2, 7]);
+    let there = api.client.at_address([192, 0, 2, 7]);
     let there = Tokens::of(
         &there
             .request("POST", "/api/v1/login", &headers, format!("username=ada&password={PASSWORD}"))

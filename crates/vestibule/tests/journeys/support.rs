@@ -54,7 +54,6 @@ impl Drop for Folder {
 pub struct TestApi {
     pub clock: Clock,
     pub folder: Folder,
-    pub router: Router,
     pub inner: Api,
     pub client: Client,
 }
@@ -69,8 +68,8 @@ impl TestApi {
         let store = wiring::open_store(folder.path()).await.unwrap();
         let key = Secret::from_random([3; 32]);
         let (inner, router) = wiring::api(store, key, settings, clock.clone()).unwrap();
-        let client = Client::of(Upstream::in_process(router.clone()));
-        Self { clock, folder, router, inner, client }
+        let client = Client::of(Upstream::in_process(router));
+        Self { clock, folder, inner, client }
     }
 
     /// Registers `username` and answers the user.
@@ -215,7 +214,7 @@ impl Client {
         Self { to, address: IpAddr::from([127, 0, 0, 1]) }
     }
 
-    pub fn from_address(&self, address: [u8; 4]) -> Self {
+    pub fn at_address(&self, address: [u8; 4]) -> Self {
         Self { to: self.to.clone(), address: address.into() }
     }
 
