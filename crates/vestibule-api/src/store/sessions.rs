@@ -25,13 +25,16 @@ pub(crate) struct StoredSession {
 }
 
 impl Store {
-    /// Begins a session, on disk before the login is answered.
+    /// Begins a session, on disk before the login is answered. Those of the account that are over go.
     pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<()> {
-        const SQL: &str = "
+        const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+        const INSERT: &str = "
             INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
                 created, last_used, expires_at, agent, address)
             VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7)";
-        sqlx::query(SQL)
+        let mut tx = self.begin().await?;
+        sqlx::query(SWEEP).bind(new.user.value()).bind(new.now).execute(&mut *tx).await?;
+        sqlx::query(INSERT)
             .bind(new.sid)
             .bind(new.user.value())
             .bind(new.first)
@@ -39,9 +42,9 @@ impl Store {
             .bind(new.expires_at)
             .bind(new.agent)
             .bind(new.address)
-            .execute(&self.writer)
-            .await
-            .map(drop)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
     }
 
     /// The session `sid` of `user`, unless it was revoked or is over, or the account is gone (R0).

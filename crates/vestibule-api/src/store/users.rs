@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, Sqlite, Transaction};
+use sqlx::{FromRow, Row as _};
 use vestibule_types::{DisplayName, Email, PictureUrl, User, UserId, Username};
 
 use super::Store;
@@ -160,6 +160,7 @@ impl Store {
             INSERT INTO held_usernames (username, user_id, held_until)
             SELECT username, id, $3 FROM users WHERE id = $1 AND username <> $2
             ON CONFLICT (username) DO UPDATE SET user_id = excluded.user_id, held_until = excluded.held_until";
+        const RELEASE: &str = "DELETE FROM held_usernames WHERE held_until <= $1";
         const UPDATE: &str = "
             UPDATE users SET
                 name = COALESCE($2, name),
@@ -172,6 +173,7 @@ impl Store {
         let username = change.username.as_ref().map(Username::as_str);
         let mut tx = self.begin().await?;
         if let Some(username) = username {
+            sqlx::query(RELEASE).bind(now).execute(&mut *tx).await?;
             sqlx::query(HOLD)
                 .bind(id.value())
                 .bind(username)
@@ -231,11 +233,6 @@ impl Store {
         const SQL: &str =
             "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
         sqlx::query(SQL).bind(id.value()).bind(old).bind(new).execute(&self.writer).await.map(drop)
-    }
-
-    /// A transaction that holds the write lock from its start.
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 }
 

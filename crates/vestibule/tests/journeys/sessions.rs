@@ -412,3 +412,27 @@ async fn nobody_ends_another_accounts_session() {
     assert_eq!(api.client.delete_as("/api/v1/user/me/sessions", &second.access).await.status, 200);
     assert_eq!((api.me(&ada.access).await.status, api.me(&second.access).await.status), (401, 200));
 }
+
+#[tokio::test]
+async fn sessions_that_are_over_are_swept_at_the_next_login() {
+    let api = TestApi::new().await;
+    api.register("ada").await;
+    for _ in 0..3 {
+        api.log_in("ada").await;
+    }
+    let rows = || {
+        let database = std::fs::read(api.folder.path().join("vestibule.sqlite")).unwrap();
+        String::from_utf8_lossy(&database).matches("Agent of the swept").count()
+    };
+    api.clock.advance(7 * 86_400);
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("user-agent", "Agent of the swept"),
+    ];
+    let body = format!("username=ada&password={PASSWORD}");
+    api.client.request("POST", "/api/v1/login", &headers, body.clone()).await;
+    api.clock.advance(7 * 86_400);
+    api.log_in("ada").await;
+    api.inner.close().await;
+    assert_eq!(rows(), 0);
+}

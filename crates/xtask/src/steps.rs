@@ -1,0 +1,177 @@
+//! What there is to test, in the order in which failures are cheapest.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum as _;
+
+use crate::boundaries;
+use crate::command::{Failure, cargo, command, output, run};
+use crate::tools;
+
+/// One part of `cargo xtask test`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Step {
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, npm packages.
+    Tools,
+    /// Format of the Rust code.
+    Format,
+    /// Compiler and clippy warnings, in all targets.
+    Lints,
+    /// Which crate may depend on what.
+    Boundaries,
+    /// Types and unit tests of the scripts.
+    Scripts,
+    /// Unit tests, property tests and journeys in Rust.
+    Rust,
+    /// The pages in Chromium.
+    Browser,
+}
+
+/// Runs every step.
+pub(crate) fn all(top: &Path) -> Result<(), Failure> {
+    let mut times = Vec::new();
+    let done = Step::value_variants().iter().try_for_each(|step| {
+        let (done, took) = announced(*step, top);
+        times.push((*step, took));
+        done
+    });
+    println!();
+    for (step, took) in times {
+        println!("{:<12}{:>6.1} s", name(step), took.as_secs_f32());
+    }
+    done?;
+    println!("\nEverything there is passes.");
+    Ok(())
+}
+
+/// Runs one step, after setting up what it needs.
+pub(crate) fn only(step: Step, top: &Path) -> Result<(), Failure> {
+    set_up(step, top)?;
+    announced(step, top).0
+}
+
+/// Takes pictures of the pages.
+pub(crate) fn screenshots(top: &Path) -> Result<(), Failure> {
+    set_up(Step::Browser, top)?;
+    run(with_build(command("node", ["screenshots.mjs"], &browser_tests(top)), top)?)
+}
+
+fn announced(step: Step, top: &Path) -> (Result<(), Failure>, Duration) {
+    println!("\n=== {}", name(step));
+    let started = now();
+    let done = test(step, top);
+    let named = |Failure(said)| Failure(format!("{} did not pass: {said}", name(step)));
+    (done.map_err(named), started.elapsed())
+}
+
+fn test(step: Step, top: &Path) -> Result<(), Failure> {
+    match step {
+        Step::Tools => {
+            tools::rust()?;
+            tools::node()?;
+            tools::chromium()?;
+            packages(&browser_tests(top))
+        }
+        Step::Format => run(cargo("fmt --all --check", top)),
+        Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
+        Step::Boundaries => boundaries::check(&metadata(top)?),
+        Step::Scripts => scripts(top),
+        Step::Rust => run(cargo("test --workspace --locked", top)),
+        Step::Browser => browser(top),
+    }
+}
+
+/// What one step alone needs.
+fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
+    match step {
+        Step::Tools | Step::Boundaries | Step::Rust => Ok(()),
+        Step::Format | Step::Lints => tools::rust(),
+        Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
+        Step::Browser => {
+            tools::node()?;
+            tools::chromium()?;
+            packages(&browser_tests(top))
+        }
+    }
+}
+
+fn scripts(top: &Path) -> Result<(), Failure> {
+    run(command("npx", ["--no-install", "tsc", "--project", "."], &browser_tests(top)))?;
+    let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
+    run(node_test(&tests, top))
+}
+
+fn browser(top: &Path) -> Result<(), Failure> {
+    let at = browser_tests(top);
+    let tests = files(&at, ".test.mjs")?;
+    run(with_build(node_test(&tests, &at), top)?)
+}
+
+fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
+    let options = ["--test", "--test-reporter=spec"].map(OsString::from);
+    command("node", options.into_iter().chain(files.iter().map(OsString::from)), at)
+}
+
+/// Builds what the browser tests start, and tells `command` where that is.
+fn with_build(
+    mut command: std::process::Command,
+    top: &Path,
+) -> Result<std::process::Command, Failure> {
+    run(cargo("build --locked --package vestibule --bin vestibule --example stage", top))?;
+    let folder =
+        metadata(top)?["target_directory"].as_str().map(|folder| format!("{folder}/debug"));
+    command.env("VESTIBULE_BUILD", folder.unwrap_or_default());
+    Ok(command)
+}
+
+fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
+    let text = output(cargo("metadata --format-version 1 --locked", top))?;
+    serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
+}
+
+/// Installs the npm packages of `at`, unless they are those of its lock file.
+fn packages(at: &Path) -> Result<(), Failure> {
+    let read = |path: &Path| fs::read(path).unwrap_or_default();
+    let lock = read(&at.join("package-lock.json"));
+    let installed = at.join("node_modules/.installed-package-lock.json");
+    if !lock.is_empty() && read(&installed) == lock {
+        return Ok(());
+    }
+    run(command("npm", ["ci", "--no-audit", "--no-fund"], at))?;
+    fs::write(&installed, lock)
+        .map_err(|error| Failure(format!("{} can't be written: {error}", installed.display())))
+}
+
+/// The files of a folder whose names end so, in order of their names; at least one.
+fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error| Failure(format!("{} can't be read: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().to_string_lossy().ends_with(end) {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    match files.is_empty() {
+        true => Err(Failure(format!("no test: {} has no *{end}", folder.display()))),
+        false => Ok(files),
+    }
+}
+
+fn browser_tests(top: &Path) -> PathBuf {
+    top.join("tests/browser")
+}
+
+fn name(step: Step) -> String {
+    let value = step.to_possible_value().expect("no step is hidden");
+    value.get_name().to_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tells how long a step took")]
+fn now() -> Instant {
+    Instant::now()
+}

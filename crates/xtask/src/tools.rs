@@ -1,0 +1,104 @@
+//! What has to be installed; and installing it, where that is ours to do.
+
+use std::path::Path;
+
+use crate::command::{Failure, command, probe, run};
+
+/// Oldest major version of Node.js that the tests run with.
+const NODE: u32 = 20;
+
+const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+/// A browser, and letters for it to write with.
+const PACKAGES: [&str; 2] = ["chromium", "fonts-dejavu-core"];
+
+/// rustfmt and clippy.
+pub(crate) fn rust() -> Result<(), Failure> {
+    for (program, component) in [("rustfmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        if probe(program, &["--version"]).is_none() {
+            return Err(Failure(format!(
+                "{component} is missing. Install it: rustup component add {component}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Node.js with npm.
+pub(crate) fn node() -> Result<(), Failure> {
+    let found = probe("node", &["--version"]);
+    match found.as_deref().map(major) {
+        Some(Some(version)) if version >= NODE => {}
+        _ => {
+            let found = found.unwrap_or_else(|| "none".to_owned());
+            return Err(Failure(format!(
+                "Node.js {NODE} or newer is needed, found {found}. Install it from your system's packages or nodejs.org"
+            )));
+        }
+    }
+    match probe("npm", &["--version"]) {
+        Some(_) => Ok(()),
+        None => Err(Failure("npm is missing. It comes with Node.js, or as a package".to_owned())),
+    }
+}
+
+/// `v20.20.2` is 20.
+fn major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Chromium: installed now, if it is missing and this user may.
+pub(crate) fn chromium() -> Result<(), Failure> {
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return match Path::new(&named).exists() {
+            true => Ok(()),
+            false => Err(Failure(format!("CHROMIUM is {}, which is not there", named.display()))),
+        };
+    }
+    if is_installed() {
+        return Ok(());
+    }
+    let may_install =
+        probe("id", &["-u"]).as_deref() == Some("0") && probe("apt-get", &["--version"]).is_some();
+    if !may_install {
+        return Err(Failure(format!(
+            "Chromium is missing. Install it: sudo apt-get install {}; or name one: CHROMIUM=/path/to/chromium",
+            PACKAGES.join(" ")
+        )));
+    }
+    println!("Chromium is missing: installing it");
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "-y", "--no-install-recommends"][..], &PACKAGES].concat())?;
+    match is_installed() {
+        true => Ok(()),
+        false => Err(Failure(format!("it was installed, but is not at {}", BROWSERS.join(" or ")))),
+    }
+}
+
+fn is_installed() -> bool {
+    BROWSERS.iter().any(|path| Path::new(path).exists())
+}
+
+fn apt_get(arguments: &[&str]) -> Result<(), Failure> {
+    let mut install = command("apt-get", arguments, Path::new("/"));
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    run(install)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major;
+
+    #[test]
+    fn the_version_of_node_is_its_first_number() {
+        for (text, version) in [
+            ("v20.20.2", Some(20)),
+            ("v8.1.0", Some(8)),
+            ("v25.0.0-nightly2025", Some(25)),
+            ("20.0.0", None),
+            ("", None),
+        ] {
+            assert_eq!(major(text), version, "{text}");
+        }
+    }
+}
