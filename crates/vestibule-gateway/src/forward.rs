@@ -7,9 +7,10 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use crate::gateway::{Gateway, NoAnswer, attach};
+use crate::gateway::{Gateway, NoAnswer};
 use crate::headers;
 use crate::problem::Problem;
+use crate::requests::attach;
 use crate::visitor::Visitor;
 
 /// Largest body that is held for a second try, in bytes (GW-14).

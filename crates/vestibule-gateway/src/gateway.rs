@@ -5,9 +5,9 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
 
 use crate::cookie::SessionCookie;
@@ -15,18 +15,13 @@ use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
 use crate::guard::Guard;
 use crate::path::PathPattern;
+use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
 use crate::seal::SealKeys;
-use crate::session::{Session, SessionTag, SessionUser, SpreadKey};
+use crate::session::{Session, SessionUser, SpreadKey};
 use crate::site::Site;
-use crate::tokens::{LARGEST_ANSWER, Tokens};
+use crate::tokens::Tokens;
 use crate::upstream::{Outage, Upstream};
 use crate::visitor::Visitor;
-
-/// Where the API's routes are.
-const API: &str = "/api/v1";
-
-/// Who a token speaks for: as the brief calls it, and as the FastAPI backend alone declares it.
-const ME: [&str; 2] = ["/user/me", "/user/me/"];
 
 /// How often one request follows refreshed tokens that are due again at once.
 const MOST_REFRESHES: usize = 3;
@@ -44,19 +39,8 @@ pub(crate) struct Parts {
     pub(crate) guard: Guard,
     pub(crate) ended: Arc<Ended>,
     pub(crate) clock: Clock,
+    pub(crate) flights: Flights,
     spread: SpreadKey,
-    flights: Flights,
-}
-
-/// What came of a sign-in.
-#[derive(Debug)]
-pub enum SignIn {
-    /// The visitor is signed in.
-    Done,
-    /// Not the account's password, or no such account.
-    Wrong,
-    /// Too many attempts; seconds to wait.
-    Throttled(u64),
 }
 
 /// Why a call for a visitor has no answer.
@@ -112,120 +96,6 @@ impl Gateway {
         self.0.api.send(get("/health")).await.map(drop)
     }
 
-    /// Signs the visitor in. A session he had ends (LG-01).
-    ///
-    /// # Errors
-    /// [`Outage`] if the API gave no verdict.
-    pub async fn sign_in(
-        &self,
-        visitor: &Visitor,
-        identifier: &str,
-        password: &str,
-    ) -> Result<SignIn, Outage> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("username", identifier)
-            .append_pair("password", password)
-            .finish();
-        let request = post("/login", "application/x-www-form-urlencoded", form.into());
-        let response = self.send(visitor, request).await?;
-        match response.status() {
-            StatusCode::OK => {
-                let tokens = Tokens::read(response, self.0.clock.now()).await?;
-                self.begin(visitor, tokens).await?;
-                Ok(SignIn::Done)
-            }
-            StatusCode::UNAUTHORIZED
-            | StatusCode::UNPROCESSABLE_ENTITY
-            | StatusCode::BAD_REQUEST => Ok(SignIn::Wrong),
-            StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(response.headers()))),
-            _ => Err(Outage::Failing),
-        }
-    }
-
-    /// A new session with these tokens is the visitor's.
-    async fn begin(&self, visitor: &Visitor, tokens: Tokens) -> Result<(), Outage> {
-        let user = self.user_of(visitor, &tokens.access).await?.ok_or(Outage::Failing)?;
-        let now = self.0.clock.now();
-        let session = Session {
-            sid: SessionTag::random().map_err(|_| Outage::Failing)?,
-            access_from: tokens.access_from,
-            access_until: tokens.access_until,
-            began: now,
-            ends_at: tokens.session_end(),
-            user: snapshot(&user),
-            access: tokens.access,
-            refresh: tokens.refresh.map(|(token, _)| token),
-        };
-        if visitor.session().is_some() {
-            self.sign_out(visitor).await;
-        }
-        visitor.replace(session, now);
-        Ok(())
-    }
-
-    /// Makes an account from a JSON object of fields. It signs nobody in. `None` when it was made, otherwise
-    /// what the API said against it.
-    ///
-    /// # Errors
-    /// [`Outage`] if the API gave no verdict.
-    pub async fn register(
-        &self,
-        visitor: &Visitor,
-        fields: &serde_json::Value,
-    ) -> Result<Option<Detail>, Outage> {
-        let request = post("/user", "application/json", fields.to_string().into());
-        let response = self.send(visitor, request).await?;
-        match response.status() {
-            StatusCode::CREATED | StatusCode::OK => Ok(None),
-            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
-                json(response).await.map(Some)
-            }
-            _ => Err(Outage::Failing),
-        }
-    }
-
-    /// Signs the visitor out: here at once, and at the API with both tokens. A sign-out can't fail for the
-    /// visitor (G15); that the API did not confirm it is logged.
-    pub async fn sign_out(&self, visitor: &Visitor) {
-        let Some(session) = visitor.session() else { return };
-        self.0.ended.add(&session);
-        visitor.end(self.0.clock.now());
-        let session = self.newest(&session).await;
-        if let Err(outage) = self.revoke(visitor, session).await {
-            tracing::warn!(error = %outage, "the API did not confirm a sign-out");
-        }
-    }
-
-    /// The session with the tokens of the refresh that is under way, if one is (G4).
-    async fn newest(&self, session: &Session) -> Session {
-        let under_way = match &session.refresh {
-            Some(token) => self.0.flights.settle(token).await,
-            None => None,
-        };
-        match under_way {
-            Some(Refreshed::Tokens(tokens)) => tokens.renew(session),
-            _ => session.clone(),
-        }
-    }
-
-    async fn revoke(&self, visitor: &Visitor, mut session: Session) -> Result<(), Outage> {
-        if self.0.clock.now() >= session.access_until {
-            // The FastAPI backend wants a live access token even here.
-            if let Some(Refreshed::Tokens(tokens)) = self.refreshed(&session).await {
-                session = tokens.renew(&session);
-            }
-        }
-        let mut request = post("/logout", "application/json", Bytes::new());
-        attach(request.headers_mut(), &session.access);
-        if let Some(cookie) = session.refresh.as_ref().map(refresh_cookie) {
-            request.headers_mut().insert(header::COOKIE, cookie);
-        }
-        match self.send(visitor, request).await?.status() {
-            status if status.is_success() || status == StatusCode::UNAUTHORIZED => Ok(()),
-            _ => Err(Outage::Failing),
-        }
-    }
-
     /// Makes sure that the visitor's access token is good for a call: refreshed ahead of time, by a part of
     /// its life (RF-13). While a token still lives, an outage is no reason to stop.
     ///
@@ -273,7 +143,7 @@ impl Gateway {
     }
 
     /// One refresh for everybody who asks with this session's token; `None` if it has none.
-    async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
+    pub(crate) async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
         let token = session.refresh.clone()?;
         let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
@@ -333,9 +203,7 @@ impl Gateway {
         visitor: &Visitor,
         path: &str,
     ) -> Result<Option<T>, NoAnswer> {
-        let request =
-            http::Request::get(format!("{API}{path}")).body(Bytes::new()).expect("a path of ours");
-        let response = self.call(visitor, request).await?;
+        let response = self.call(visitor, get_held(path)).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(json(response).await?)),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -353,7 +221,7 @@ impl Gateway {
         visitor: &Visitor,
         method: Method,
         path: &str,
-        fields: Option<&serde_json::Value>,
+        fields: Option<&Value>,
     ) -> Result<Option<Detail>, NoAnswer> {
         let body = fields.map(|fields| Bytes::from(fields.to_string())).unwrap_or_default();
         let request = http::Request::builder()
@@ -389,34 +257,7 @@ impl Gateway {
         Ok(user)
     }
 
-    /// The visitor's account is no more: so is the session.
-    pub fn forget(&self, visitor: &Visitor) {
-        if let Some(session) = visitor.session() {
-            self.0.ended.add(&session);
-        }
-        visitor.end(self.0.clock.now());
-    }
-
-    async fn user_of(
-        &self,
-        visitor: &Visitor,
-        access: &Token<Access>,
-    ) -> Result<Option<User>, Outage> {
-        for path in ["/user/me", "/user/me/"] {
-            let request = http::Request::get(format!("{API}{path}"))
-                .body(Bytes::new())
-                .expect("a path of ours");
-            let response = self.send_as(visitor, &request, access).await?;
-            match response.status() {
-                StatusCode::OK => return json(response).await.map(Some),
-                status if status.is_server_error() => return Err(Outage::Failing),
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    async fn send_as(
+    pub(crate) async fn send_as(
         &self,
         visitor: &Visitor,
         request: &http::Request<Bytes>,
@@ -461,47 +302,8 @@ async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refre
     }
 }
 
-fn get(path: &str) -> Request {
-    http::Request::get(path).body(Body::empty()).expect("a path of ours")
-}
-
-fn get_held(path: &str) -> http::Request<Bytes> {
-    http::Request::get(format!("{API}{path}")).body(Bytes::new()).expect("a path of ours")
-}
-
-fn post(path: &str, kind: &'static str, body: Bytes) -> Request {
-    let request = http::Request::post(format!("{API}{path}")).header(header::CONTENT_TYPE, kind);
-    request.body(Body::from(body)).expect("a path of ours")
-}
-
-/// `Authorization: Bearer …`, in place of whatever was there.
-pub(crate) fn attach(headers: &mut HeaderMap, access: &Token<Access>) {
-    headers.remove(header::AUTHORIZATION);
-    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", access.reveal())) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
-    }
-}
-
-fn refresh_cookie(token: &Token<Refresh>) -> HeaderValue {
-    let value = HeaderValue::try_from(format!("refresh_token={}", token.reveal()));
-    let mut value = value.expect("it came out of a header");
-    value.set_sensitive(true);
-    value
-}
-
-fn retry_after(headers: &HeaderMap) -> u64 {
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-    seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60)
-}
-
-async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Outage> {
-    let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-    let body = body.map_err(|_| Outage::Broken)?.to_bytes();
-    serde_json::from_slice(&body).map_err(|_| Outage::Failing)
-}
-
-fn snapshot(user: &User) -> SessionUser {
+/// What a session keeps of a user.
+pub(crate) fn snapshot(user: &User) -> SessionUser {
     SessionUser {
         id: user.id,
         username: user.username.clone(),

@@ -24,7 +24,7 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("askama", &["vestibule-ui"]),
     ("hyper-rustls", &["vestibule-gateway"]),
     ("tracing-subscriber", &["vestibule"]),
-    ("tokio", &["vestibule-api", "vestibule-gateway", "vestibule"]),
+    ("tokio", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
     ("axum", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
     ("http", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
 ];

@@ -128,7 +128,7 @@ fn with_build(
 }
 
 fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
-    let text = output(cargo("metadata --format-version 1 --locked", top))?;
+    let text = output(cargo("metadata --format-version 1 --locked --no-deps", top))?;
     serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
 }
 

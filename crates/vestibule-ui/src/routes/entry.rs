@@ -31,14 +31,8 @@ pub(super) async fn login(
     uri: Uri,
 ) -> Response {
     let arrival = arrival.map(|Query(arrival)| arrival).unwrap_or_default();
-    if visitor.session().is_some() {
-        return redirect(
-            StatusCode::SEE_OTHER,
-            ReturnPath::or_default(arrival.next.as_deref()).as_str(),
-        );
-    }
-    if let Some(page) = gateway.page_of_ui(&visitor, &uri, &headers).await {
-        return page;
+    if let Some(answer) = without_form(&gateway, &visitor, &arrival, &uri, &headers).await {
+        return answer;
     }
     let page = Login {
         frame: frame(&gateway, None),
@@ -102,14 +96,8 @@ pub(super) async fn register(
     uri: Uri,
 ) -> Response {
     let arrival = arrival.map(|Query(arrival)| arrival).unwrap_or_default();
-    if visitor.session().is_some() {
-        return redirect(
-            StatusCode::SEE_OTHER,
-            ReturnPath::or_default(arrival.next.as_deref()).as_str(),
-        );
-    }
-    if let Some(page) = gateway.page_of_ui(&visitor, &uri, &headers).await {
-        return page;
+    if let Some(answer) = without_form(&gateway, &visitor, &arrival, &uri, &headers).await {
+        return answer;
     }
     let page = Register {
         frame: frame(&gateway, None),
@@ -175,6 +163,21 @@ pub(super) async fn sign_out(State(gateway): State<Gateway>, visitor: Visitor) -
 /// RFC-less but understood: W3C Clear Site Data, 3.1.
 pub(super) const CLEAR: [(HeaderName, &str); 1] =
     [(HeaderName::from_static("clear-site-data"), r#""cache", "storage""#)];
+
+/// What is answered instead of a form of ours: the way on for whoever is signed in, or the UI's own page.
+async fn without_form(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    arrival: &Arrival,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Option<Response> {
+    if visitor.session().is_some() {
+        let next = ReturnPath::or_default(arrival.next.as_deref());
+        return Some(redirect(StatusCode::SEE_OTHER, next.as_str()));
+    }
+    gateway.page_of_ui(visitor, uri, headers).await
+}
 
 fn notice(word: &str) -> Option<LoginNotice> {
     match word {
