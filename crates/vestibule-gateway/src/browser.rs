@@ -10,7 +10,7 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 use vestibule_types::ClientAddress;
@@ -60,6 +60,9 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
+    if matches!(head.method, Method::TRACE | Method::CONNECT) {
+        return Problem::METHOD.into_response(); // GW-09
+    }
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;

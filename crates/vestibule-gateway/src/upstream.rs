@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Uri, header};
+use http::{HeaderValue, Method, Uri, header};
+use http_body::Body as _;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -95,20 +96,14 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             .build(connector);
         let service = service_fn(move |request: Request| {
-            let answer = base.address(request).map(|request| client.request(request));
+            let (client, request) = (client.clone(), base.address(request));
             async move {
-                let answer = tokio::time::timeout(HEAD, answer.ok_or(Outage::Broken)?).await;
-                match answer {
-                    Err(_) => Err(Outage::Slow),
-                    Ok(Err(error)) if error.is_connect() => Err(Outage::Unreachable),
-                    Ok(Err(error)) => {
-                        tracing::warn!(
-                            error = &error as &dyn StdError,
-                            "an upstream broke the connection"
-                        );
-                        Err(Outage::Broken)
-                    }
-                    Ok(Ok(response)) => Ok(response.map(Body::new)),
+                let request = request.ok_or(Outage::Broken)?;
+                let again = repeatable(&request);
+                match (answer(&client, request).await, again) {
+                    // A kept connection that the server had just closed: nothing was lost but the way.
+                    (Err(Outage::Broken), Some(again)) => answer(&client, again).await,
+                    (answer, _) => answer,
                 }
             }
         });
@@ -121,6 +116,34 @@ impl Upstream {
     /// [`Outage`] if no answer began.
     pub async fn send(&self, request: Request) -> Result<Response, Outage> {
         self.service.clone().oneshot(request).await
+    }
+}
+
+/// The same request once more, if it can do no harm: a read without a body (RFC 9110, 9.2.2).
+fn repeatable(request: &Request) -> Option<Request> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut again = Request::new(Body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+async fn answer<C>(client: &Client<C, Body>, request: Request) -> Result<Response, Outage>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    match tokio::time::timeout(HEAD, client.request(request)).await {
+        Err(_) => Err(Outage::Slow),
+        Ok(Err(error)) if error.is_connect() => Err(Outage::Unreachable),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn StdError, "an upstream broke the connection");
+            Err(Outage::Broken)
+        }
+        Ok(Ok(response)) => Ok(response.map(Body::new)),
     }
 }
 

@@ -1,5 +1,10 @@
 //! The gateway between browser and API: refresh, replay, guard, outage, tampering.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse as _;
@@ -581,4 +586,55 @@ async fn nothing_of_the_session_reaches_the_ui_and_its_cookies_cannot_replace_ou
         "{answer}"
     );
     assert_eq!(answer.cookies(), ["refresh_token=evil"], "a UI's own cookies are its own");
+}
+
+/// A server that answers once on each connection and then hangs up on whoever asks again.
+fn forgetful() -> (Url, Arc<AtomicU32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, count) = (stream.unwrap(), count.clone());
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                for turn in 0.. {
+                    match stream.read(&mut request) {
+                        Ok(0) | Err(_) => return,
+                        Ok(_) => count.fetch_add(1, Ordering::SeqCst),
+                    };
+                    if turn > 0 {
+                        return;
+                    }
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+                }
+            });
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_dies_costs_a_read_nothing_and_a_write_is_never_repeated() {
+    let api = TestApi::new().await;
+    let (url, asked) = forgetful();
+    let mut site = api.site_over(Upstream::at(&url).unwrap(), None);
+    for turn in 1..=6 {
+        let answer = site.fetch("GET", "/api/v1/x", None).await;
+        assert_eq!(answer.says(), "200 ok", "{turn}");
+    }
+    let before = asked.load(Ordering::SeqCst);
+    let answer = site.fetch("POST", "/api/v1/x", Some(&json!({}))).await;
+    assert!([200, 502].contains(&answer.status), "{answer}");
+    assert_eq!(asked.load(Ordering::SeqCst) - before, 1);
+}
+
+#[tokio::test]
+async fn gw_09_trace_and_connect_are_refused() {
+    let api = TestApi::new().await;
+    let site = api.site_over(Upstream::in_process(echo()), Some(Upstream::in_process(echo())));
+    for path in ["/page", "/api/v1/user/me"] {
+        assert_eq!(site.client.request("TRACE", path, &[], "").await.status, 405, "{path}");
+    }
 }
