@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Once;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -23,7 +24,11 @@ impl FromRequestParts<Api> for Client {
             .extensions
             .get::<ClientAddress>()
             .map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
-        let address = behind_proxies(peer, &parts.headers, &api.0.settings.trusted_proxies);
+        let trusted = &api.0.settings.trusted_proxies;
+        let address = behind_proxies(peer, &parts.headers, trusted);
+        if !trusted.contains(&peer) && behind_proxies(peer, &parts.headers, &[peer]) != peer {
+            tell_of_proxy(peer);
+        }
         let agent = parts
             .headers
             .get(header::USER_AGENT)
@@ -32,6 +37,15 @@ impl FromRequestParts<Api> for Client {
             agent.unwrap_or_default().chars().filter(|c| !c.is_control()).take(256).collect();
         Ok(Self { address, agent })
     }
+}
+
+/// All who come through a proxy that isn't trusted count as one address, and would share its limits: that is
+/// worth one line in the log.
+fn tell_of_proxy(peer: IpAddr) {
+    static TELL: Once = Once::new();
+    TELL.call_once(|| {
+        tracing::warn!(proxy = %peer, "X-Forwarded-For is not believed from this address; if a gateway or proxy of yours is there, name it: --trusted-proxy");
+    });
 }
 
 /// The right-most hop that is no proxy of ours; the peer itself if the chain can't be read (GW-16).

@@ -170,6 +170,7 @@ pub struct ApiArgs {
 
 /// Where things are kept.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Data")]
 pub struct DataArgs {
     /// Folder of the database and of secrets made on the first start
     #[arg(long, value_name = "DIR", env = "VESTIBULE_DATA", default_value = "vestibule-data")]

@@ -41,7 +41,11 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        Self::spawn_logging(&mut command, Stdio::null())
+    }
+
+    fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
+        let mut child = command.stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
         while !said.contains("Next: ") {
@@ -422,13 +426,7 @@ async fn se_05_no_secret_is_in_the_log_at_its_most_talkative() {
         "json",
     ]);
     let log = fs::File::create(folder.path().join("log")).unwrap();
-    let mut child = command.stderr(log).spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("Next: ") {
-        assert_ne!(out.read_line(&mut said).unwrap(), 0);
-    }
-    let mut server = Server { child, said };
+    let mut server = Server::spawn_logging(&mut command, log.into());
     let api = server.client("API");
     api.post_json("/api/v1/user", &person("ada")).await;
     api.post_json("/api/v1/user", &json!({"password": "canary-in-a-bad-body"})).await;
@@ -460,5 +458,33 @@ async fn se_05_no_secret_is_in_the_log_at_its_most_talkative() {
     ] {
         let found = log.lines().find(|line| line.contains(canary));
         assert!(found.is_none(), "{canary} in {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_the_api_was_not_told_of_is_named_in_its_log_once() {
+    let folder = Folder::new();
+    let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+    for (more, lines) in [(&[][..], 1), (&["--trusted-proxy", "127.0.0.1"][..], 0)] {
+        let data = folder.path().join("data");
+        let mut arguments =
+            vec!["api", "--api-listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        arguments.extend_from_slice(more);
+        let mut command = vestibule(&arguments);
+        let file = fs::File::create(folder.path().join("log")).unwrap();
+        let server = Server::spawn_logging(&mut command, file.into());
+        let client = server.client("API");
+        for _ in 0..3 {
+            client
+                .request("GET", "/api/v1/user/me", &[("x-forwarded-for", "203.0.113.7")], "")
+                .await;
+            let form = [
+                ("content-type", "application/x-www-form-urlencoded"),
+                ("x-forwarded-for", "203.0.113.7"),
+            ];
+            client.request("POST", "/api/v1/login", &form, "username=ada&password=x").await;
+        }
+        drop(server);
+        assert_eq!(log().matches("--trusted-proxy").count(), lines, "{more:?}");
     }
 }
