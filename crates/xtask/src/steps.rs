@@ -110,9 +110,13 @@ fn browser(top: &Path) -> Result<(), Failure> {
     run(with_build(node_test(&tests, &at), top)?)
 }
 
+/// Node's own test runner over `files`, as many of them at once as there are processors.
 fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
-    let options = ["--test", "--test-reporter=spec"].map(OsString::from);
-    command("node", options.into_iter().chain(files.iter().map(OsString::from)), at)
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = format!("--test-concurrency={at_once}");
+    let options = ["--test", "--test-reporter=spec", &at_once].map(OsString::from);
+    let files = files.iter().map(|file| file.strip_prefix(at).unwrap_or(file).into());
+    command("node", options.into_iter().chain(files), at)
 }
 
 /// Builds what the browser tests start, and tells `command` where that is.

@@ -1,0 +1,128 @@
+// @ts-check
+/**
+ * One test, one stage, one Chromium: every test gets a Vestibule and a browser profile of its own, and
+ * everything that the browser saw is kept for it to look at.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { after, test as nodeTest } from "node:test";
+
+import { launch, startForeign, startReal, startStage } from "./servers.mjs";
+
+/**
+ * @typedef {import("playwright-core").Page} Page
+ * @typedef {import("playwright-core").Response} Response
+ * @typedef {import("playwright-core").BrowserContextOptions} BrowserOptions
+ * @typedef {{ response: Response, body: Promise<Buffer | null> }} Answer
+ * @typedef {{ answers: Answer[], failed: string[], console: string[], violations: string[], errors: string[] }} Seen
+ */
+
+const LONGEST = 10_000;
+
+/** @type {ReturnType<typeof launch> | undefined} */
+let launched;
+const browser = () => (launched ??= launch());
+after(async () => (await launched)?.close());
+
+/** @typedef {Awaited<ReturnType<typeof open>>} Opened */
+
+/** A fresh profile at `site` with one tab, and what it sees.
+ * @param {string} site
+ * @param {BrowserOptions} options */
+async function open(site, options) {
+  const context = await (await browser()).newContext({ baseURL: site, locale: "en-GB", ...options });
+  context.setDefaultTimeout(LONGEST);
+  /** @type {Seen} */
+  const seen = { answers: [], failed: [], console: [], violations: [], errors: [] };
+  context.on("response", (response) => {
+    seen.answers.push({ response, body: response.body().catch(() => null) });
+  });
+  context.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // Given up by the person who went on before the page was complete.
+    if (why !== "net::ERR_ABORTED") seen.failed.push(`${request.method()} ${request.url()}: ${why}`);
+  });
+  context.on("console", (message) => {
+    const text = `${message.type()}: ${message.text()} (${message.location().url})`;
+    if (["warning", "error"].includes(message.type())) seen.console.push(text);
+    if (text.includes("Content Security Policy")) seen.violations.push(text);
+  });
+  context.on("weberror", (error) => seen.errors.push(String(error.error())));
+  return { context, seen, page: await context.newPage() };
+}
+
+/**
+ * What a test is given: a stage, a tab in a fresh browser, what that browser saw, and more of each on request.
+ * @typedef {Opened & { stage: import("./servers.mjs").Stage, another: (options?: BrowserOptions) => Promise<Opened>,
+ *   foreign: (html: string, host?: "localhost" | "127.0.0.1") => Promise<string> }} Scene
+ */
+
+/** A test on a stage. Script errors and breaches of the content policy fail it, wherever they come from.
+ * @param {string} name
+ * @param {BrowserOptions & { breaches?: true }} options of the browser; `breaches`: they are what is tested
+ * @param {(scene: Scene) => Promise<void>} body */
+export function test(name, options, body) {
+  const { breaches = false, ...browserOptions } = options;
+  nodeTest(name, { timeout: 60_000 }, async (t) => {
+    const stage = await startStage();
+    t.after(stage.end);
+    /** @type {Opened[]} */
+    const opened = [];
+    t.after(() => Promise.all(opened.map(({ context }) => context.close())));
+    const another = async (/** @type {BrowserOptions} */ options = {}) => {
+      opened.push(await open(stage.site, options));
+      return opened[opened.length - 1];
+    };
+    const foreign = async (/** @type {string} */ html, /** @type {"localhost" | "127.0.0.1"} */ host = "localhost") => {
+      const server = await startForeign(html, host);
+      t.after(server.end);
+      return server.origin;
+    };
+    await body({ ...(await another(browserOptions)), stage, another, foreign });
+    for (const { seen } of opened) {
+      assert.deepEqual(seen.errors, []);
+      if (!breaches) assert.deepEqual(seen.violations, []);
+    }
+  });
+}
+
+/** A test on the real binary, as people run it.
+ * @param {string} name
+ * @param {BrowserOptions} options
+ * @param {(opened: Opened) => Promise<void>} body */
+export function testReal(name, options, body) {
+  nodeTest(name, { timeout: 60_000 }, async (t) => {
+    const { site, end } = await startReal();
+    t.after(end);
+    const opened = await open(site, options);
+    t.after(() => opened.context.close());
+    await body(opened);
+    assertQuiet(opened.seen);
+  });
+}
+
+/** Nothing failed, nothing was logged, nothing was forbidden.
+ * @param {Seen} seen */
+export function assertQuiet(seen) {
+  const refused = seen.answers.map(({ response }) => response).filter((response) => response.status() >= 400);
+  assert.deepEqual(refused.map((response) => `${response.status()} ${response.url()}`), []);
+  assert.deepEqual({ ...seen, answers: [] }, { answers: [], failed: [], console: [], violations: [], errors: [] });
+}
+
+/** Waits until `holds` does, and says `what` never came if it doesn't.
+ * @param {string} what
+ * @param {() => Promise<unknown>} holds */
+export async function until(what, holds) {
+  const end = Date.now() + LONGEST;
+  while (!(await holds())) {
+    assert.ok(Date.now() < end, `still not so: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The path and query that a tab is at.
+ * @param {Page} page */
+export function at(page) {
+  const { pathname, search } = new URL(page.url());
+  return pathname + search;
+}

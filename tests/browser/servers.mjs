@@ -1,0 +1,134 @@
+// @ts-check
+/**
+ * What the tests start: Vestibule on a stage, the real binary, a foreign site, and Chromium.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+
+/** Only what a program needs: no setting of whoever runs the tests may reach it. */
+const ENVIRONMENT = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR };
+
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const children = new Set();
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+
+/** A running program and its output, line by line.
+ * @param {string} program below the build folder
+ * @param {string[]} args */
+function start(program, args) {
+  const child = spawn(join(BUILD, program), args, { env: ENVIRONMENT, stdio: ["pipe", "pipe", "inherit"] });
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  const ended = once(child, "exit");
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${program} ended early`);
+    return value;
+  };
+  return { child, ended, line };
+}
+
+/**
+ * The site's and the API's address, and what a test can do to them (crates/vestibule/examples/stage.rs).
+ * @typedef {Awaited<ReturnType<typeof startStage>>} Stage
+ */
+
+/** Vestibule with a clock that stands still until it is moved.
+ * @param {string[]} [args] */
+export async function startStage(args = []) {
+  const { child, ended, line } = start("examples/stage", args);
+  /** @type {{ site: string, api: string }} */
+  const { site, api } = JSON.parse(await line());
+  /** @param {string} command */
+  const tell = async (command) => {
+    child.stdin.write(`${command}\n`);
+    const answer = JSON.parse(await line());
+    if (answer.error) throw new Error(answer.error);
+    return answer;
+  };
+  return {
+    site,
+    api: `${api}/api/v1`,
+    /** Moves the clock. @param {number} seconds */
+    advance: (seconds) => tell(`advance ${seconds}`),
+    down: () => tell("api down"),
+    up: () => tell("api up"),
+    /** Delays every answer of the API. @param {number} ms */
+    slow: (ms) => tell(`api slow ${ms}`),
+    /** How often the API was asked this since `counts` was last called. @param {string} what as in `POST /api/v1/refresh` */
+    count: async (what) => /** @type {number} */ ((await tell("api count")).count[what] ?? 0),
+    end: async () => {
+      child.stdin.end("quit\n");
+      await ended;
+    },
+  };
+}
+
+/** The binary as people run it, on free ports and in a folder of its own. */
+export async function startReal() {
+  const data = await mkdtemp(join(tmpdir(), "vestibule-browser-"));
+  const ports = ["--site-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"];
+  const { child, ended, line } = start("vestibule", ["--data", data, "--log", "warn", ...ports]);
+  let said = "";
+  while (!said.includes("Next:")) said += `${await line()}\n`;
+  const [, site] = /Site\s+(\S+)/.exec(said) ?? [];
+  const [, api] = /API\s+(\S+)/.exec(said) ?? [];
+  const end = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    await rm(data, { recursive: true });
+  };
+  return { site, api, end };
+}
+
+/** Somebody else's site: it answers every path with `html`.
+ * @param {string} html
+ * @param {"localhost" | "127.0.0.1"} host the first is another origin of the same site, the second another site */
+export async function startForeign(html, host = "localhost") {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const end = async () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { origin: `http://${host}:${port}`, end };
+}
+
+const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
+
+/** Chromium, as much like a person's as a test allows. */
+export function launch() {
+  const executablePath = CHROMIUM.find((path) => path && existsSync(path));
+  assert.ok(executablePath, "Chromium is not installed: apt-get install chromium, or set CHROMIUM");
+  return chromium.launch({
+    executablePath,
+    // Real browsers have a back/forward cache, and what it restores is ours to answer for.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
