@@ -70,6 +70,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return Problem::CROSS_SITE.into_response();
     }
+    let is_doubled = opened == Opened::Doubled;
     let visitor = visitor(&gateway, opened, &head, now);
     head.extensions.insert(visitor.clone());
 
@@ -81,7 +82,12 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     if is_guarded {
         response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
     }
-    finish(&gateway, &visitor, response)
+    let mut response = finish(&gateway, &visitor, response);
+    if is_doubled {
+        let lines = gateway.0.cookie.delete_below_root(&path).into_iter();
+        response.headers_mut().extend(lines.map(|line| (header::SET_COOKIE, line)));
+    }
+    response
 }
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -104,7 +110,7 @@ fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor
         }
         Opened::Session(session) => (Some(session), SessionChange::Keep),
         Opened::Broken => (None, SessionChange::End),
-        Opened::Absent | Opened::UnknownKey => (None, SessionChange::Keep),
+        Opened::Absent | Opened::UnknownKey | Opened::Doubled => (None, SessionChange::Keep),
     };
     let address = head.extensions.get::<ClientAddress>();
     let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);

@@ -2,6 +2,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use crate::path::CanonicalPath;
 use crate::seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
 use crate::session::{Session, SessionChange};
 use crate::site::Site;
@@ -26,8 +27,11 @@ pub enum Opened {
     Absent,
     /// Signed in; authentic and not over.
     Session(Session),
-    /// Malformed, forged, over, or there twice: not signed in, and the cookie is deleted.
+    /// Malformed, forged or over: not signed in, and the cookie is deleted.
     Broken,
+    /// There twice: which one is ours nobody can tell, so this request is not signed in (CK-05). The other
+    /// one was set for a path, which no prefix forbids over http, and is deleted there.
+    Doubled,
     /// Sealed under a key we don't have: not signed in here, and the cookie is left alone (KY-03).
     UnknownKey,
 }
@@ -45,6 +49,9 @@ pub enum CookieError {
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
+
+/// Most paths that one answer deletes a cookie for.
+const MOST_PATHS: usize = 16;
 
 const HTTPS_NAMES: [&str; 2] = ["__Host-Http-vestibule", "__Host-vestibule_hint"];
 const HTTP_NAMES: [&str; 2] = ["vestibule", "vestibule_hint"];
@@ -78,7 +85,7 @@ impl SessionCookie {
         match (values.next(), values.next()) {
             (None, _) => Opened::Absent,
             (Some(value), None) => self.open(value, now),
-            (Some(_), Some(_)) => Opened::Broken,
+            (Some(_), Some(_)) => Opened::Doubled,
         }
     }
 
@@ -119,17 +126,42 @@ impl SessionCookie {
         }
     }
 
+    /// The `Set-Cookie` lines that delete whatever bears our name for a path below the root that `path` is
+    /// in (RFC 6265, 5.1.4). Ours is set for the root.
+    pub(crate) fn delete_below_root(&self, path: &CanonicalPath) -> Vec<HeaderValue> {
+        let path = path.as_str();
+        let slashes = path.match_indices('/').skip(1);
+        let prefixes = slashes.flat_map(|(at, _)| [&path[..at], &path[..=at]]);
+        let prefixes =
+            prefixes.chain([path]).filter(|prefix| *prefix != "/" && !prefix.contains(';'));
+        prefixes
+            .take(MOST_PATHS)
+            .map(|prefix| self.line(self.name, "", prefix, 0, "; HttpOnly"))
+            .collect()
+    }
+
     fn lines(&self, value: &str, hint: &str, max_age: i64) -> Vec<HeaderValue> {
+        vec![
+            self.line(self.name, value, "/", max_age, "; HttpOnly"),
+            self.line(self.hint_name, hint, "/", max_age, ""),
+        ]
+    }
+
+    fn line(
+        &self,
+        name: &str,
+        value: &str,
+        path: &str,
+        max_age: i64,
+        http_only: &str,
+    ) -> HeaderValue {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        let line = |name, value, http_only| {
-            let text = format!(
-                "{name}={value}; Path=/; Max-Age={max_age}{http_only}; SameSite=Lax{secure}"
-            );
-            let mut line = HeaderValue::try_from(text).expect("names and base64url are ASCII");
-            line.set_sensitive(true);
-            line
-        };
-        vec![line(self.name, value, "; HttpOnly"), line(self.hint_name, hint, "")]
+        let text = format!(
+            "{name}={value}; Path={path}; Max-Age={max_age}{http_only}; SameSite=Lax{secure}"
+        );
+        let mut line = HeaderValue::try_from(text).expect("names, paths and base64url are ASCII");
+        line.set_sensitive(true);
+        line
     }
 
     /// Takes our cookies out of a request and leaves the others as they are (GW-04).
@@ -380,9 +412,6 @@ mod tests {
         }
         for line in [
             "{n}=",
-            "{n}={v}; {n}={v}",
-            "{n}={v}; {n}=",
-            "{n}=x; a=b; {n}={v}",
             "{n}=\"{v}\"",
             "{n}= {v}",
             "{n}=={v}",
@@ -396,6 +425,29 @@ mod tests {
             let line = line.replace("{n}", name).replace("{v}", &value);
             assert_eq!(read(&cookie, &line), Opened::Broken, "{line}");
         }
+        for line in ["{n}={v}; {n}={v}", "{n}={v}; {n}=", "{n}=x; a=b; {n}={v}"] {
+            let line = line.replace("{n}", name).replace("{v}", &value);
+            assert_eq!(read(&cookie, &line), Opened::Doubled, "{line}");
+        }
+    }
+
+    #[test]
+    fn ck_05_a_doubled_cookie_is_deleted_wherever_the_path_could_have_it_from_but_the_root() {
+        let paths = |path: &str| {
+            let lines = cookie().delete_below_root(&CanonicalPath::parse(path).unwrap());
+            let path_of = |line: &HeaderValue| {
+                let line = line.to_str().unwrap();
+                assert!(line.contains("Max-Age=0"), "{line}");
+                let (_, rest) = line.split_once("Path=").unwrap();
+                rest.split(';').next().unwrap().to_owned()
+            };
+            lines.iter().map(path_of).collect::<Vec<_>>()
+        };
+        assert!(paths("/").is_empty());
+        assert_eq!(paths("/dashboard"), ["/dashboard"]);
+        assert_eq!(paths("/a/b/c"), ["/a", "/a/", "/a/b", "/a/b/", "/a/b/c"]);
+        assert_eq!(paths("/a/b;Domain=example.com"), ["/a", "/a/"], "a path adds no attribute");
+        assert_eq!(paths(&"/a".repeat(500)).len(), 16);
     }
 
     #[test]
@@ -415,7 +467,7 @@ mod tests {
         let line = format!("{}={}", cookie.name(), sealed(&cookie));
         let (line, other) = (line.as_bytes(), b"a=b".as_slice());
         assert!(matches!(cookie.read(&request(&[other, line, other]), NOW), Opened::Session(_)));
-        assert_eq!(cookie.read(&request(&[line, other, line]), NOW), Opened::Broken);
+        assert_eq!(cookie.read(&request(&[line, other, line]), NOW), Opened::Doubled);
         assert_eq!(cookie.read(&request(&[other]), NOW), Opened::Absent);
         assert_eq!(cookie.read(&request(&[]), NOW), Opened::Absent);
     }

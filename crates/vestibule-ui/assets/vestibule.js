@@ -109,6 +109,15 @@ function watchSession() {
   /** @type {any} */ (globalThis).cookieStore?.addEventListener?.("change", nudge);
 }
 
+let pressing = false;
+
+/** Does it now, or once the finger is off the button and the click has been told.
+ * @param {() => void} act */
+function afterPress(act) {
+  if (pressing) addEventListener("pointerup", () => setTimeout(act), { once: true });
+  else act();
+}
+
 /** @param {HTMLInputElement} input */
 function check(input) {
   const { least, most, ...says } = input.dataset;
@@ -141,7 +150,8 @@ function checkInline(form) {
   for (const input of inputs) {
     input.title = ""; // Only the bubble needed it.
     input.addEventListener("blur", () => {
-      if (input.value !== input.defaultValue) check(input);
+      // A message moves what is below it: not while somebody is pressing a button there.
+      if (input.value !== input.defaultValue) afterPress(() => check(input));
     });
     input.addEventListener("input", () => {
       if (input.hasAttribute("aria-invalid")) check(input);
@@ -195,6 +205,8 @@ function revealable(input) {
 }
 
 function start() {
+  addEventListener("pointerdown", () => (pressing = true), true);
+  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => (pressing = false), true);
   addEventListener("beforeunload", leaving.begin);
   watchSession();
   for (const form of document.forms) {

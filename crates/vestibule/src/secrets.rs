@@ -95,10 +95,9 @@ impl Source<'_> {
 pub fn open_folder(path: &Path) -> Result<(), SecretError> {
     let failed = |cause| SecretError::Folder { path: path.to_owned(), cause };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-    let probe = path.join(format!(".writable-{}", std::process::id()));
-    let written = private_file(&probe).and_then(|mut file| file.write_all(b"ok"));
-    let removed = fs::remove_file(&probe);
-    written.and(removed).map_err(failed)
+    let probe = path.join(format!(".writable-{:016x}", random_number()?));
+    private_file(&probe).and_then(|mut file| file.write_all(b"ok")).map_err(failed)?;
+    fs::remove_file(&probe).map_err(failed)
 }
 
 /// Makes an empty file that only its owner can read, unless it is there.
@@ -125,9 +124,9 @@ fn make(path: &Path) -> Result<Secret, SecretError> {
     let failed =
         |cause| SecretError::Folder { path: path.parent().unwrap_or(path).to_owned(), cause };
     let secret = random_secret()?;
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let write = || {
-        let mut file = private_file(&new)?;
+    let new = path.with_extension(format!("new-{:016x}", random_number()?));
+    let mut file = private_file(&new).map_err(failed)?;
+    let mut write = || {
         file.write_all(secret.to_text().as_bytes())?;
         file.sync_all()?;
         fs::hard_link(&new, path)
@@ -153,6 +152,13 @@ fn random_secret() -> Result<Secret, SecretError> {
             return Ok(secret);
         }
     }
+}
+
+/// A name that nobody else uses, not even a process of the same number in another container.
+fn random_number() -> Result<u64, SecretError> {
+    let mut bytes = [0_u8; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| SecretError::NoRandomness)?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 fn parse(text: &str, name: &str) -> Result<Secret, SecretError> {
@@ -256,8 +262,10 @@ mod tests {
         };
         let starts: Vec<_> = (0..8).map(start).collect();
         let secrets: Vec<_> =
-            starts.into_iter().filter_map(|start| start.join().unwrap().ok()).collect();
-        assert!(!secrets.is_empty() && secrets.iter().all(|secret| *secret == secrets[0]));
+            starts.into_iter().map(|start| start.join().unwrap().unwrap()).collect();
+        let kept = source(None, Some(file.clone())).load().unwrap();
+        assert!(secrets.iter().all(|secret| *secret == kept));
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

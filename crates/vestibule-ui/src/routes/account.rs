@@ -1,7 +1,9 @@
 //! One's own account, changed: what the dashboard's forms post.
 
+use std::sync::LazyLock;
+
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use vestibule_gateway::{Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
@@ -10,9 +12,13 @@ use vestibule_types::{Detail, PictureUrl, User};
 use super::dashboard::{page, refused};
 use super::entry::{CLEAR, trouble};
 use super::form::Form;
+use super::frame;
 use crate::page::show;
-use crate::pages::{Dashboard, ProfileForm};
+use crate::pages::{Dashboard, ProfileForm, Sessions};
 use crate::text::Refused;
+
+/// Where whoever was signed out meanwhile comes back to.
+static DASHBOARD: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("/dashboard"));
 
 /// `POST /dashboard/profile`: changes what differs; otherwise the form again, with what was typed.
 pub(super) async fn save_profile(
@@ -29,7 +35,8 @@ pub(super) async fn save_profile(
     };
     let user = match gateway.reload_user(&visitor).await {
         Ok(user) => user,
-        Err(error) => return refused(error, &headers),
+        Err(NoAnswer::Outage(outage)) => return unsaved(&gateway, &visitor, typed, outage),
+        Err(error) => return refused(error, &DASHBOARD, &headers),
     };
     match save(&gateway, &visitor, &user, &typed).await {
         Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=saved"),
@@ -39,14 +46,25 @@ pub(super) async fn save_profile(
                 Dashboard { profile: typed, refused, ..page(&gateway, &visitor, user).await };
             show(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
-        Err(NoAnswer::Outage(outage)) => {
-            let trouble = Some(trouble(outage));
-            let page =
-                Dashboard { profile: typed, trouble, ..page(&gateway, &visitor, user).await };
-            show(Problem::from(outage).status, &page)
-        }
-        Err(error) => refused(error, &headers),
+        Err(NoAnswer::Outage(outage)) => unsaved(&gateway, &visitor, typed, outage),
+        Err(error) => refused(error, &DASHBOARD, &headers),
     }
+}
+
+/// The form with what was typed, while the API gives no answer: the account as the session remembers it.
+fn unsaved(gateway: &Gateway, visitor: &Visitor, typed: ProfileForm, outage: Outage) -> Response {
+    let problem = Problem::from(outage);
+    let Some(session) = visitor.session() else { return problem.into_response() };
+    let user = User {
+        id: session.user.id,
+        name: session.user.name,
+        username: session.user.username,
+        email: session.user.email,
+        profile_image_url: PictureUrl::default().as_str().to_owned(),
+        tier_id: None,
+    };
+    let page = Dashboard::new(frame(gateway, Some(visitor)), user, Sessions::Unavailable);
+    show(problem.status, &Dashboard { profile: typed, trouble: Some(trouble(outage)), ..page })
 }
 
 async fn save(
@@ -96,7 +114,7 @@ pub(super) async fn end_session(
     match gateway.change(&visitor, Method::DELETE, &path, None).await {
         // "There is none" is what was wanted, too.
         Ok(_) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=session-ended"),
-        Err(error) => refused(error, &headers),
+        Err(error) => refused(error, &DASHBOARD, &headers),
     }
 }
 
@@ -108,8 +126,8 @@ pub(super) async fn end_other_sessions(
 ) -> Response {
     match gateway.change(&visitor, Method::DELETE, "/user/me/sessions", None).await {
         Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=others-ended"),
-        Ok(Some(_)) => refused(Outage::Failing.into(), &headers),
-        Err(error) => refused(error, &headers),
+        Ok(Some(_)) => refused(Outage::Failing.into(), &DASHBOARD, &headers),
+        Err(error) => refused(error, &DASHBOARD, &headers),
     }
 }
 
@@ -122,7 +140,7 @@ pub(super) async fn delete(
 ) -> Response {
     let user = match gateway.reload_user(&visitor).await {
         Ok(user) => user,
-        Err(error) => return refused(error, &headers),
+        Err(error) => return refused(error, &DASHBOARD, &headers),
     };
     if form.text("confirm").trim() != user.username {
         let page = Dashboard { unconfirmed: true, ..page(&gateway, &visitor, user).await };
@@ -133,8 +151,8 @@ pub(super) async fn delete(
             gateway.forget(&visitor);
             (CLEAR, redirect(StatusCode::SEE_OTHER, "/login?notice=deleted")).into_response()
         }
-        Ok(Some(_)) => refused(Outage::Failing.into(), &headers),
-        Err(error) => refused(error, &headers),
+        Ok(Some(_)) => refused(Outage::Failing.into(), &DASHBOARD, &headers),
+        Err(error) => refused(error, &DASHBOARD, &headers),
     }
 }
 

@@ -4,6 +4,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join;
 use serde::Deserialize;
 use vestibule_gateway::{CanonicalPath, Gateway, NoAnswer, Problem, Visitor, ask_to_sign_in};
 use vestibule_types::{SessionEntry, User};
@@ -24,43 +25,46 @@ pub(super) async fn dashboard(
     visitor: Visitor,
     arrival: Result<Query<Arrival>, QueryRejection>,
     headers: HeaderMap,
+    uri: Uri,
 ) -> Response {
     let notice = arrival.ok().and_then(|Query(arrival)| arrival.notice);
-    match gateway.reload_user(&visitor).await {
+    let (user, sessions) = join(gateway.reload_user(&visitor), sessions(&gateway, &visitor)).await;
+    match user {
         Ok(user) => {
-            let mut page = page(&gateway, &visitor, user).await;
+            let mut page = Dashboard::new(frame(&gateway, Some(&visitor)), user, sessions);
             page.notice = notice.as_deref().and_then(done);
             show(StatusCode::OK, &page)
         }
-        Err(error) => refused(error, &headers),
+        Err(error) => refused(error, &uri, &headers),
     }
 }
 
 /// The dashboard of `user`, with nothing to say.
 pub(super) async fn page(gateway: &Gateway, visitor: &Visitor, user: User) -> Dashboard {
+    let sessions = sessions(gateway, visitor).await;
+    Dashboard::new(frame(gateway, Some(visitor)), user, sessions)
+}
+
+async fn sessions(gateway: &Gateway, visitor: &Visitor) -> Sessions {
     #[derive(Deserialize)]
     struct List {
         data: Vec<SessionEntry>,
     }
-    let sessions = match gateway.read::<List>(visitor, "/user/me/sessions").await {
+    match gateway.read::<List>(visitor, "/user/me/sessions").await {
         Ok(Some(list)) => Sessions::Listed(list.data),
         // An API that doesn't have the list, or that can't give it now: the rest of the page is worth having.
         _ => Sessions::Unavailable,
-    };
-    Dashboard::new(frame(gateway, Some(visitor)), user, sessions)
+    }
 }
 
-/// Back to the login form, or a problem that the session survives.
-pub(super) fn refused(error: NoAnswer, headers: &HeaderMap) -> Response {
+/// To the login form, and from there back to `uri`; or a problem that the session survives.
+pub(super) fn refused(error: NoAnswer, uri: &Uri, headers: &HeaderMap) -> Response {
     match error {
         NoAnswer::Outage(outage) => Problem::from(outage).into_response(),
-        NoAnswer::SignedOut => {
-            let uri = Uri::from_static("/dashboard");
-            match CanonicalPath::parse(uri.path()) {
-                Ok(path) => ask_to_sign_in(&Method::GET, &path, &uri, headers),
-                Err(_) => Problem::SIGNED_OUT.into_response(),
-            }
-        }
+        NoAnswer::SignedOut => match CanonicalPath::parse(uri.path()) {
+            Ok(path) => ask_to_sign_in(&Method::GET, &path, uri, headers),
+            Err(_) => Problem::SIGNED_OUT.into_response(),
+        },
     }
 }
 
