@@ -86,6 +86,7 @@ pub fn sentence(field: &str, error: &FieldError) -> String {
         }
         ("value_error", "email") => misshapen(field).to_owned(),
         ("value_error", "username") => USERNAME_TAKEN.to_owned(),
+        ("value_error", "current_password") => "That isn't your current password.".to_owned(),
         _ => format!("This can't be used: {}.", plain(error)),
     }
 }
@@ -97,6 +98,8 @@ pub fn missing(field: &str) -> &'static str {
         "username" => "Enter a username.",
         "email" => "Enter your e-mail address.",
         "password" => "Enter a password.",
+        "current_password" => "Enter your current password.",
+        "new_password" => "Enter a new password.",
         _ => "Fill this in.",
     }
 }

@@ -83,7 +83,7 @@ fn read(form: &Form) -> Result<(&str, Password), ApiError> {
 }
 
 /// The account whose password this is. Every way to sign in comes through here (LG-11).
-async fn authenticate(
+pub(super) async fn authenticate(
     api: &Api,
     identifier: &str,
     password: Password,

@@ -3,6 +3,7 @@
 mod health;
 mod login;
 mod logout;
+mod password;
 mod refresh;
 mod sessions;
 mod users;
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use serde_json::Value;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -41,13 +42,14 @@ pub(crate) fn router(api: Api) -> Router {
     }
 }
 
-fn versioned() -> [(&'static str, MethodRouter<Api>); 8] {
+fn versioned() -> [(&'static str, MethodRouter<Api>); 9] {
     [
         ("/login", post(login::login)),
         ("/refresh", post(refresh::refresh)),
         ("/logout", post(logout::logout)),
         ("/user", post(users::register)),
         ("/user/me", get(users::me)),
+        ("/user/me/password", put(password::change)),
         ("/user/me/sessions", get(sessions::list).delete(sessions::end_others)),
         ("/user/me/sessions/{id}", delete(sessions::end)),
         ("/user/{username}", get(users::show).patch(users::update).delete(users::remove)),
@@ -84,7 +86,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
     Some(layer)
 }

@@ -1,5 +1,5 @@
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
+use sqlx::{FromRow, Row as _, SqliteConnection};
 use vestibule_types::{SessionEntry, UserId};
 
 use super::Store;
@@ -120,15 +120,8 @@ impl Store {
         except: &str,
         now: i64,
     ) -> sqlx::Result<()> {
-        const SQL: &str = "
-            UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND sid <> $2 AND revoked_at IS NULL";
-        sqlx::query(SQL)
-            .bind(user.value())
-            .bind(except)
-            .bind(now)
-            .execute(&self.writer)
-            .await
-            .map(drop)
+        let mut connection = self.writer.acquire().await?;
+        revoke_others(&mut connection, user, except, now).await
     }
 
     /// Where `user` is signed in, the session that asks first, then by last use.
@@ -146,6 +139,18 @@ impl Store {
         let rows = rows.fetch_all(&self.readers).await?;
         rows.iter().map(|row| entry(row, current)).collect()
     }
+}
+
+/// Ends all sessions of `user` but `except`, on its own or within a transaction.
+pub(super) async fn revoke_others(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    except: &str,
+    now: i64,
+) -> sqlx::Result<()> {
+    const SQL: &str = "
+        UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND sid <> $2 AND revoked_at IS NULL";
+    sqlx::query(SQL).bind(user.value()).bind(except).bind(now).execute(connection).await.map(drop)
 }
 
 fn entry(row: &SqliteRow, current: &str) -> sqlx::Result<SessionEntry> {

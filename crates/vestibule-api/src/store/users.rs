@@ -6,6 +6,7 @@ use sqlx::{FromRow, Row as _};
 use vestibule_types::{DisplayName, Email, PictureUrl, User, UserId, Username};
 
 use super::Store;
+use super::sessions::revoke_others;
 
 /// An account about to be made.
 pub(crate) struct NewUser {
@@ -226,6 +227,22 @@ impl Store {
             );
         }
         Ok(())
+    }
+
+    /// Sets a new password hash and ends all sessions of the account but `keep`, both or neither.
+    pub(crate) async fn change_password(
+        &self,
+        id: UserId,
+        hash: &str,
+        keep: &str,
+        now: i64,
+    ) -> sqlx::Result<()> {
+        const USER: &str = "
+            UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL";
+        let mut tx = self.begin().await?;
+        sqlx::query(USER).bind(id.value()).bind(hash).bind(now).execute(&mut *tx).await?;
+        revoke_others(&mut tx, id, keep, now).await?;
+        tx.commit().await
     }
 
     /// Replaces a password hash, if it is still `old`.

@@ -10,6 +10,7 @@ use crate::text::{self, Refused, Trouble};
 /// | to | fields |
 /// | --- | --- |
 /// | `/dashboard/profile` | `name`, `username`, `email`, `profile_image_url` (empty: [`PictureUrl::default`]) |
+/// | `/dashboard/password` | `current_password`, `new_password` |
 /// | `/dashboard/sessions/end` | `id` |
 /// | `/dashboard/sessions/end-others` | none |
 /// | `/dashboard/delete` | `confirm`, the username |
@@ -73,6 +74,8 @@ pub enum Sessions {
 pub enum DashboardNotice {
     /// The profile was saved.
     Saved,
+    /// The password was changed, and other sessions with it.
+    PasswordChanged,
     /// One other session was ended.
     SessionEnded,
     /// All other sessions were ended.
@@ -90,8 +93,9 @@ struct Line<'a> {
 }
 
 impl Dashboard {
-    /// The names of the profile form's fields, for [`Refused::from_detail`].
-    pub const SHOWN: [&str; 4] = ["name", "username", "email", "profile_image_url"];
+    /// The names of the forms' fields, for [`Refused::from_detail`].
+    pub const SHOWN: [&str; 6] =
+        ["name", "username", "email", "profile_image_url", "current_password", "new_password"];
 
     /// The page of `user` with nothing to say.
     pub fn new(frame: Frame, user: User, sessions: Sessions) -> Self {
@@ -117,6 +121,10 @@ impl Dashboard {
         ])
     }
 
+    fn passwords(&self) -> [Field; 2] {
+        Field::form([Field::current_password(&self.refused), Field::next_password(&self.refused)])
+    }
+
     fn confirmation(&self) -> Field {
         let sentence = format!("That isn't your username, {}.", self.user.username);
         let refused = match self.unconfirmed {
@@ -130,6 +138,9 @@ impl Dashboard {
     fn good_news(&self) -> Option<&'static str> {
         Some(match self.notice? {
             DashboardNotice::Saved => "Saved.",
+            DashboardNotice::PasswordChanged => {
+                "Your password is changed. All other sessions have ended."
+            }
             DashboardNotice::SessionEnded => "That session has ended.",
             DashboardNotice::OthersEnded => "All other sessions have ended.",
         })

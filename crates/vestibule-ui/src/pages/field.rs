@@ -73,6 +73,20 @@ impl Field {
             .like(r"(https?|ftp):\/\/[^\s\/$.?#]\S+")
     }
 
+    /// The password to be replaced.
+    pub fn current_password(refused: &Refused) -> Self {
+        let field = Self::text("current_password", "Current password", "current-password", "");
+        Self { kind: "password", ..field.refused(refused) }
+    }
+
+    /// The password to replace it with.
+    pub fn next_password(refused: &Refused) -> Self {
+        let field = Self::text("new_password", "New password", "new-password", "").refused(refused);
+        Self { kind: "password", ..field }
+            .hinted("At least 8 characters.")
+            .limited(Password::LEAST, Password::MOST)
+    }
+
     /// A name to sign in with.
     pub fn login(value: &str, refused: &Refused) -> Self {
         Self::text("username", "Username or e-mail", "username", value).refused(refused)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use vestibule_gateway::{Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
 use vestibule_types::{Detail, PictureUrl, User};
 
@@ -101,6 +101,33 @@ fn differences(user: &User, typed: &ProfileForm) -> Map<String, Value> {
     .filter(|(_, before, after, _)| before != after)
     .map(|(field, _, _, value)| (field.to_owned(), Value::String(value)))
     .collect()
+}
+
+/// `POST /dashboard/password`: changes the password; otherwise the form again, without what was typed.
+pub(super) async fn change_password(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let fields = json!({
+        "current_password": form.text("current_password"),
+        "new_password": form.text("new_password"),
+    });
+    let said = gateway.change(&visitor, Method::PUT, "/user/me/password", Some(&fields)).await;
+    let detail = match said {
+        Ok(None) => return redirect(StatusCode::SEE_OTHER, "/dashboard?notice=password-changed"),
+        Ok(Some(detail)) => detail,
+        Err(error) => return refused(error, &DASHBOARD, &headers),
+    };
+    match gateway.reload_user(&visitor).await {
+        Ok(user) => {
+            let refused = Refused::from_detail(&detail, &Dashboard::SHOWN);
+            let page = Dashboard { refused, ..page(&gateway, &visitor, user).await };
+            show(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+        Err(error) => refused(error, &DASHBOARD, &headers),
+    }
 }
 
 /// `POST /dashboard/sessions/end`: signs out in another place.

@@ -71,6 +71,7 @@ pub(super) fn refused(error: NoAnswer, uri: &Uri, headers: &HeaderMap) -> Respon
 fn done(word: &str) -> Option<DashboardNotice> {
     match word {
         "saved" => Some(DashboardNotice::Saved),
+        "password-changed" => Some(DashboardNotice::PasswordChanged),
         "session-ended" => Some(DashboardNotice::SessionEnded),
         "others-ended" => Some(DashboardNotice::OthersEnded),
         _ => None,

@@ -30,6 +30,7 @@ pub fn site(gateway: Gateway) -> Router {
             .route("/dashboard", get(dashboard::dashboard))
             .route("/dashboard/", get(dashboard::dashboard))
             .route("/dashboard/profile", post(account::save_profile))
+            .route("/dashboard/password", post(account::change_password))
             .route("/dashboard/sessions/end", post(account::end_session))
             .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
             .route("/dashboard/delete", post(account::delete));

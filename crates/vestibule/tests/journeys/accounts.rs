@@ -331,3 +331,47 @@ async fn a_deleted_account_is_dead_everywhere_and_keeps_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn lg_05_lg_06_a_password_is_changed_with_the_current_one_and_ends_other_sessions() {
+    let api = TestApi::new().await;
+    let (here, there) = (api.member("ada").await, api.log_in("ada").await);
+    let put = async |current: &str, new: &str| {
+        let bearer = format!("Bearer {}", here.access);
+        let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+        let body = json!({"current_password": current, "new_password": new}).to_string();
+        api.client.request("PUT", "/api/v1/user/me/password", &headers, body).await
+    };
+    assert_eq!(
+        put("canary-wrong", "another one").await.refused(),
+        ["body.current_password:value_error"]
+    );
+    assert!(!put("canary-wrong", "another one").await.body.contains("canary"), "ER-03");
+    assert_eq!(put(PASSWORD, "short").await.refused(), ["body.new_password:string_too_short"]);
+    assert_eq!(api.me(&there.access).await.status, 200, "nothing has ended yet");
+
+    assert_eq!(put(PASSWORD, "another one").await.says(), r#"200 {"message":"Password changed"}"#);
+    assert_eq!(api.me(&here.access).await.status, 200);
+    assert_eq!(api.me(&there.access).await.status, 401);
+    assert_eq!(api.refresh(&there.refresh).await.status, 401);
+    assert_eq!(api.client.log_in("ada", PASSWORD).await.status, 401);
+    assert_eq!(api.client.log_in("ada", "another one").await.status, 200);
+    let nobody = api.client.request("PUT", "/api/v1/user/me/password", &[], "{}").await;
+    assert_eq!(nobody.status, 401);
+}
+
+#[tokio::test]
+async fn guessing_the_current_password_is_throttled_like_a_login() {
+    let api = TestApi::with(vestibule_api::ApiSettings::default()).await;
+    let ada = api.member("ada").await;
+    let bearer = format!("Bearer {}", ada.access);
+    let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+    let body = json!({"current_password": "wrong", "new_password": "another one"}).to_string();
+    let mut statuses = Vec::new();
+    for _ in 0..11 {
+        let answer =
+            api.client.request("PUT", "/api/v1/user/me/password", &headers, body.clone()).await;
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [[422; 10].as_slice(), &[429]].concat());
+}

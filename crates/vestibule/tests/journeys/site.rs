@@ -280,3 +280,32 @@ async fn ck_03_no_token_reaches_the_page_or_any_answer() {
     let value = &jar["vestibule"];
     assert!(!value.contains("bob") && value.starts_with("v1."), "{value}");
 }
+
+#[tokio::test]
+async fn a_password_is_changed_on_the_dashboard() {
+    let api = TestApi::new().await;
+    let mut browser = api.site().member("ada").await;
+    let wrong = [("current_password", "canary-wrong"), ("new_password", "canary")];
+    let page = browser.submit("/dashboard/password", &wrong).await;
+    assert_eq!((page.status, errors(&page)), (422, vec!["new_password"]));
+    let wrong = [("current_password", "canary-wrong"), ("new_password", "canary-long-enough")];
+    let page = browser.submit("/dashboard/password", &wrong).await;
+    assert_eq!((page.status, errors(&page)), (422, vec!["current_password"]));
+    assert!(!page.body.contains("canary"), "never the password");
+    let right = [("current_password", PASSWORD), ("new_password", "another one")];
+    let done = browser.submit("/dashboard/password", &right).await;
+    assert_eq!(done.header("location"), "/dashboard?notice=password-changed");
+    assert!(
+        browser
+            .visit("/dashboard?notice=password-changed")
+            .await
+            .body
+            .contains("Your password is changed")
+    );
+    browser.submit("/logout", &[]).await;
+    assert_eq!(browser.sign_in("ada").await.status, 401);
+    assert_eq!(
+        browser.submit("/login", &[("username", "ada"), ("password", "another one")]).await.status,
+        303
+    );
+}
