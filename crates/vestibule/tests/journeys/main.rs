@@ -3,6 +3,7 @@
 
 mod accounts;
 mod contract;
+mod foreign;
 mod gateway;
 mod limits;
 mod process;
