@@ -30,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use url::Url;
+use vestibule::secrets::Secrets;
 use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
@@ -73,7 +74,7 @@ async fn main() -> Result<(), Failure> {
 
     let parts = SiteParts {
         site: site_url.parse()?,
-        secret: random_secret()?,
+        secrets: random_secret()?,
         ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
         protect: vec![],
     };
@@ -196,10 +197,10 @@ fn on_any_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-fn random_secret() -> Result<Secret, Failure> {
+fn random_secret() -> Result<Secrets, Failure> {
     let mut bytes = [0; Secret::LEAST];
     rand::fill(&mut bytes).map_err(|_| "the system's random generator failed")?;
-    Ok(Secret::from_random(bytes))
+    Ok(Secrets { first: Secret::from_random(bytes), older: Vec::new() })
 }
 
 /// A data folder that is gone afterwards.

@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 use vestibule_api::{Api, ApiSettings};
 use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
-use vestibule_types::{Clock, Secret};
+use vestibule_types::Clock;
 
-use crate::secrets::{SecretError, Source, open_folder, reserve_file};
+use crate::secrets::{SecretError, Secrets, Source, open_folder, reserve_file};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
     ApiArgs, ApiOnly, Cli, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
@@ -218,7 +218,7 @@ async fn open_store(data: &Path) -> Result<vestibule_api::Store, RunError> {
 async fn open_api(
     args: &ApiArgs,
     data: &Path,
-    key: Secret,
+    keys: Secrets,
     socket: &TcpListener,
     clock: &Clock,
 ) -> Result<(Api, Router), RunError> {
@@ -231,17 +231,17 @@ async fn open_api(
         trusted_proxies: args.trusted_proxy.clone(),
         docs: api_docs(args, socket),
     };
-    Ok(wiring::api(store, key, settings, clock.clone())?)
+    Ok(wiring::api(store, keys, settings, clock.clone())?)
 }
 
 fn api_docs(args: &ApiArgs, socket: &TcpListener) -> bool {
     args.docs.map_or_else(|| is_loopback(socket).unwrap_or(false), |docs| docs == Switch::On)
 }
 
-fn site_parts(args: &SiteArgs, site: Site, secret: Secret) -> Result<SiteParts, RunError> {
+fn site_parts(args: &SiteArgs, site: Site, secrets: Secrets) -> Result<SiteParts, RunError> {
     let ui = args.ui.as_ref().map(Upstream::at).transpose();
     let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
-    Ok(SiteParts { site, secret, ui, protect: args.protect.clone() })
+    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone() })
 }
 
 /// The setting, or localhost with the port that is listened on.
@@ -310,7 +310,7 @@ fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result
     }
 }
 
-fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secret, SecretError> {
+fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {
     Source {
         variable: "AUTH_SECRET",
         value: secret_variable("AUTH_SECRET"),
@@ -320,7 +320,7 @@ fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secret,
     .load()
 }
 
-fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secret, SecretError> {
+fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {
     Source {
         variable: "VESTIBULE_SIGNING_KEY",
         value: secret_variable("VESTIBULE_SIGNING_KEY"),
@@ -339,8 +339,8 @@ fn secret_variable(name: &str) -> Option<String> {
 }
 
 /// Whoever verifies tokens has the signing key; it must not open cookies too (JW-08).
-fn differ(secret: &Secret, key: &Secret) -> Result<(), RunError> {
-    if secret == key {
+fn differ(secrets: &Secrets, keys: &Secrets) -> Result<(), RunError> {
+    if secrets.all().any(|secret| keys.all().any(|key| key == secret)) {
         let said =
             "AUTH_SECRET and VESTIBULE_SIGNING_KEY are the same. Make two: openssl rand -base64 32";
         return Err(RunError::Setting(said.to_owned()));

@@ -66,12 +66,28 @@ pub struct Source<'a> {
     pub kept_in: Option<PathBuf>,
 }
 
+/// One secret, or several while they change: the first is used, all are still honoured (KY-03, KY-06).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Secrets {
+    /// Seals or signs.
+    pub first: Secret,
+    /// Open or verify what was sealed or signed before.
+    pub older: Vec<Secret>,
+}
+
+impl Secrets {
+    /// All of them, the first one first.
+    pub fn all(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.first).chain(&self.older)
+    }
+}
+
 impl Source<'_> {
-    /// The secret.
+    /// The secrets: one, or several with commas or line breaks between.
     ///
     /// # Errors
     /// [`SecretError`], in words for whoever starts the server.
-    pub fn load(self) -> Result<Secret, SecretError> {
+    pub fn load(self) -> Result<Secrets, SecretError> {
         if let Some(value) = self.value.filter(|value| !value.is_empty()) {
             return parse(&value, self.variable);
         }
@@ -120,7 +136,7 @@ fn private_file(path: &Path) -> std::io::Result<File> {
 
 /// Makes a secret and keeps it. The name appears only when the secret is in it, whole and on disk: another
 /// process that starts at the same time finds all of it or nothing.
-fn make(path: &Path) -> Result<Secret, SecretError> {
+fn make(path: &Path) -> Result<Secrets, SecretError> {
     let failed =
         |cause| SecretError::Folder { path: path.parent().unwrap_or(path).to_owned(), cause };
     let secret = random_secret()?;
@@ -134,7 +150,7 @@ fn make(path: &Path) -> Result<Secret, SecretError> {
     let written = write();
     let _ = fs::remove_file(&new);
     match written {
-        Ok(()) => Ok(secret),
+        Ok(()) => Ok(Secrets { first: secret, older: Vec::new() }),
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
             parse(&read_private(path)?, &path.display().to_string())
         }
@@ -161,8 +177,16 @@ fn random_number() -> Result<u64, SecretError> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn parse(text: &str, name: &str) -> Result<Secret, SecretError> {
-    Secret::parse(text).map_err(|why| SecretError::Weak { name: name.to_owned(), why })
+fn parse(text: &str, name: &str) -> Result<Secrets, SecretError> {
+    let weak = |why| SecretError::Weak { name: name.to_owned(), why };
+    let parts = text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty());
+    let mut secrets =
+        parts.map(|part| Secret::parse(part).map_err(weak)).collect::<Result<Vec<_>, _>>()?;
+    if secrets.is_empty() {
+        return Err(weak(WeakSecret::Short));
+    }
+    let first = secrets.remove(0);
+    Ok(Secrets { first, older: secrets })
 }
 
 fn read(path: &Path) -> Result<String, SecretError> {
@@ -250,6 +274,21 @@ mod tests {
     fn se_01_a_weak_one_is_refused_without_being_repeated() {
         let refused = source(Some("my-little-secret"), None).load().unwrap_err().to_string();
         assert!(refused.starts_with("AUTH_SECRET ") && !refused.contains("my-little"), "{refused}");
+    }
+
+    #[test]
+    fn ky_03_several_are_a_list_and_each_has_to_be_strong() {
+        const OTHER: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
+        for text in
+            [format!("{GOOD},{OTHER}"), format!("{GOOD}\n{OTHER}\n"), format!(" {GOOD} , {OTHER},")]
+        {
+            let secrets = source(Some(&text), None).load().unwrap();
+            assert_eq!(secrets.first, vestibule_types::Secret::parse(GOOD).unwrap());
+            assert_eq!(secrets.older, [vestibule_types::Secret::parse(OTHER).unwrap()]);
+        }
+        for text in [format!("{GOOD},weak"), ",".to_owned(), " ".to_owned()] {
+            assert!(source(Some(&text), None).load().is_err(), "{text}");
+        }
     }
 
     #[test]

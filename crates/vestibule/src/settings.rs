@@ -31,6 +31,7 @@ Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
 Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
+To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
 On loopback a missing one is made and kept in the data folder; elsewhere it has to be given.
 NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set.";
 

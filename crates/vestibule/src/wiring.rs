@@ -6,9 +6,10 @@ use axum::Router;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, Store};
 use vestibule_gateway::{Gateway, InvalidUpstream, PathPattern, SealKeys, Site, Upstream};
-use vestibule_types::{Clock, Secret};
+use vestibule_types::Clock;
 
 use crate::observe::{Ids, observed};
+use crate::secrets::Secrets;
 
 /// Name of the database in the data folder.
 pub const DATABASE: &str = "vestibule.sqlite";
@@ -17,8 +18,8 @@ pub const DATABASE: &str = "vestibule.sqlite";
 pub struct SiteParts {
     /// The public origin.
     pub site: Site,
-    /// Seals the cookie.
-    pub secret: Secret,
+    /// Seal the cookie.
+    pub secrets: Secrets,
     /// The web server behind the site, if there is one.
     pub ui: Option<Upstream>,
     /// Paths that need a session, besides `/dashboard/**`.
@@ -39,12 +40,12 @@ pub async fn open_store(data: &Path) -> sqlx::Result<Store> {
 /// If the hashing threads can't be started.
 pub fn api(
     store: Store,
-    key: Secret,
+    keys: Secrets,
     settings: ApiSettings,
     clock: Clock,
 ) -> Result<(Api, Router), vestibule_api::StartError> {
     let docs = settings.docs;
-    let api = Api::new(store, SigningKeys::new(key, Vec::new()), settings, clock)?;
+    let api = Api::new(store, SigningKeys::new(keys.first, keys.older), settings, clock)?;
     let mut router = api.router();
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
@@ -54,7 +55,7 @@ pub fn api(
 
 /// The site in front of `api`, and its gateway.
 pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
-    let keys = SealKeys::new(parts.secret, Vec::new());
+    let keys = SealKeys::new(parts.secrets.first, parts.secrets.older);
     let gateway = Gateway::new(parts.site, &keys, api, parts.ui, parts.protect, clock);
     let router = vestibule_ui::site(gateway.clone());
     (gateway, observed(router, Ids::Own))

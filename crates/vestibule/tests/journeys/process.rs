@@ -153,7 +153,7 @@ async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
     let site = Server::spawn(command);
     assert!(!site_data.exists(), "a gateway with a secret keeps nothing");
 
-    let address = format!("http://127.0.0.1:{}", listening(&site));
+    let address = format!("http://127.0.0.1:{}", listening(&site)[0]);
     let browser = Browser::of(Upstream::at(&Url::parse(&address).unwrap()).unwrap());
     let mut browser = browser.member("ada").await;
     assert_eq!(browser.visit("/dashboard").await.status, 200);
@@ -166,23 +166,23 @@ async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
     assert_eq!(browser.submit("/logout", &[]).await.status, 303);
 }
 
-/// The port that a process listens on, by its sockets: the site prints its public address.
-fn listening(server: &Server) -> u16 {
+/// The ports that a process listens on, by its sockets: the site prints its public address.
+fn listening(server: &Server) -> Vec<u16> {
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-    let inodes: Vec<String> = fs::read_dir(format!("/proc/{}/fd", server.child.id()))
-        .unwrap()
+    let fds = fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap();
+    let inodes: Vec<String> = fds
         .filter_map(|fd| fs::read_link(fd.unwrap().path()).ok())
         .filter_map(|link| {
             Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())
         })
         .collect();
-    let listens = |line: &&str| {
+    let port = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        columns[3] == "0A" && inodes.iter().any(|inode| inode == columns[9])
+        let listens = columns[3] == "0A" && inodes.iter().any(|inode| inode == columns[9]);
+        let port = columns[1].split(':').nth(1).unwrap();
+        listens.then(|| u16::from_str_radix(port, 16).unwrap())
     };
-    let line = sockets.lines().skip(1).find(listens).unwrap();
-    let port = line.split_whitespace().nth(1).unwrap().split(':').nth(1).unwrap();
-    u16::from_str_radix(port, 16).unwrap()
+    sockets.lines().skip(1).filter_map(port).collect()
 }
 
 #[test]
@@ -487,4 +487,59 @@ async fn a_gateway_that_the_api_was_not_told_of_is_named_in_its_log_once() {
         drop(server);
         assert_eq!(log().matches("--trusted-proxy").count(), lines, "{more:?}");
     }
+}
+
+#[tokio::test]
+async fn ky_03_ky_06_new_keys_in_front_of_the_old_ones_sign_nobody_out() {
+    const SECRET2: &str = "Zr4Tq9Lw2Xk7Vn0Bm5Hc8Jd3Sf6Gy1Pu+eIaOoCQiVM=";
+    const KEY2: &str = "Wd7Kp2Xs9Qv4Lb1Tn6Mz3Rh8Jc5Fg0Ya/uEiOtBVxNk=";
+    let folder = Folder::new();
+    let start = |secrets: String, keys: String| {
+        let data = folder.path().join("data");
+        let mut command = vestibule(&[
+            "--site-listen",
+            "127.0.0.1:0",
+            "--api-listen",
+            "127.0.0.1:0",
+            "--site-url",
+            "http://localhost:3000",
+            "--data",
+            data.to_str().unwrap(),
+        ]);
+        command.env("AUTH_SECRET", secrets).env("VESTIBULE_SIGNING_KEY", keys);
+        Server::spawn(command)
+    };
+    let mut jar = std::collections::BTreeMap::new();
+    let both = |new: &str, old: &str| format!("{new},{old}");
+    let steps = [
+        (SECRET.to_owned(), KEY.to_owned()),
+        (both(SECRET, SECRET2), both(KEY, KEY2)),
+        (both(SECRET2, SECRET), both(KEY2, KEY)),
+    ];
+    for (step, (secrets, keys)) in steps.into_iter().enumerate() {
+        let server = start(secrets, keys);
+        let site = site_of(&server);
+        let mut browser = Browser { jar, ..Browser::of(site) };
+        if step == 0 {
+            browser = browser.member("ada").await;
+        }
+        assert_eq!(browser.visit("/dashboard").await.status, 200, "step {step}");
+        jar = browser.jar;
+    }
+    let server = start(SECRET2.to_owned(), KEY2.to_owned());
+    let mut browser = Browser { jar, ..Browser::of(site_of(&server)) };
+    let answer = browser.visit("/dashboard").await;
+    assert_eq!(
+        (answer.status, answer.cookies().len()),
+        (303, 0),
+        "what only the old one opens is not signed in here"
+    );
+}
+
+/// The site of a process that was told another public address than the one it listens on.
+fn site_of(server: &Server) -> Upstream {
+    let api = Url::parse(&server.url("API")).unwrap().port();
+    let ports = listening(server);
+    let port = ports.into_iter().find(|port| Some(*port) != api).unwrap();
+    Upstream::at(&Url::parse(&format!("http://127.0.0.1:{port}")).unwrap()).unwrap()
 }

@@ -17,6 +17,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings};
 use vestibule_gateway::Upstream;
@@ -66,8 +67,8 @@ impl TestApi {
     pub async fn with(settings: ApiSettings) -> Self {
         let (clock, folder) = (Clock::stopped_at(NOW), Folder::new());
         let store = wiring::open_store(folder.path()).await.unwrap();
-        let key = Secret::from_random([3; 32]);
-        let (inner, router) = wiring::api(store, key, settings, clock.clone()).unwrap();
+        let keys = Secrets { first: Secret::from_random([3; 32]), older: Vec::new() };
+        let (inner, router) = wiring::api(store, keys, settings, clock.clone()).unwrap();
         let client = Client::of(Upstream::in_process(router));
         Self { clock, folder, inner, client }
     }
@@ -113,7 +114,7 @@ impl TestApi {
     pub fn site_over(&self, api: Upstream, ui: Option<Upstream>) -> Browser {
         let parts = SiteParts {
             site: "http://localhost:3000".parse().unwrap(),
-            secret: Secret::from_random([5; 32]),
+            secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
             ui,
             protect: vec!["/billing/**".parse().unwrap()],
         };
