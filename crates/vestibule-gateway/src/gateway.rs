@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -40,6 +40,8 @@ pub(crate) struct Parts {
     pub(crate) ended: Arc<Ended>,
     pub(crate) clock: Clock,
     pub(crate) flights: Flights,
+    /// Sign-outs that the API has not heard of yet.
+    pub(crate) unconfirmed: Mutex<Vec<(Visitor, Session)>>,
     spread: SpreadKey,
 }
 
@@ -71,6 +73,7 @@ impl Gateway {
             guard: Guard::new(protect),
             ended: Arc::new(Ended::new(clock.clone())),
             flights: Flights::new(clock.clone()),
+            unconfirmed: Mutex::default(),
             site,
             api,
             ui,
@@ -280,7 +283,11 @@ impl Gateway {
             request.headers_mut().insert(header::USER_AGENT, agent.clone());
         }
         request.extensions_mut().insert(ClientAddress(visitor.address()));
-        self.0.api.send(request).await
+        let response = self.0.api.send(request).await?;
+        if !response.status().is_server_error() {
+            self.tell_again();
+        }
+        Ok(response)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Signing in, up and out.
 
+use std::mem::take;
+use std::sync::PoisonError;
+
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{StatusCode, header};
 use serde_json::Value;
 use vestibule_types::{Access, Detail, Token, User};
@@ -23,6 +28,9 @@ pub enum SignIn {
     /// Too many attempts; seconds to wait.
     Throttled(u64),
 }
+
+/// Most sign-outs remembered for an API that is away (RL-07).
+const MOST_UNCONFIRMED: usize = 10_000;
 
 impl Gateway {
     /// Signs the visitor in. A session he had ends (LG-01).
@@ -98,15 +106,44 @@ impl Gateway {
     }
 
     /// Signs the visitor out: here at once, and at the API with both tokens. A sign-out can't fail for the
-    /// visitor (G15); that the API did not confirm it is logged.
+    /// visitor (G15).
     pub async fn sign_out(&self, visitor: &Visitor) {
         let Some(session) = visitor.session() else { return };
         self.0.ended.add(&session);
         visitor.end(self.0.clock.now());
         let session = self.newest(&session).await;
-        if let Err(outage) = self.revoke(visitor, session).await {
-            tracing::warn!(error = %outage, "the API did not confirm a sign-out");
+        if let Err(outage) = self.confirm(visitor.clone(), session).await {
+            tracing::warn!(error = %outage, "the API did not confirm a sign-out: it will be told again");
         }
+    }
+
+    /// Tells the API of a sign-out; if it does not answer, again as soon as it has answered anything (RV-11).
+    async fn confirm(&self, visitor: Visitor, session: Session) -> Result<(), Outage> {
+        let told = self.revoke(&visitor, session.clone()).await;
+        if told.is_err() && !session.is_over(self.0.clock.now()) {
+            let mut unconfirmed = self.0.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner);
+            if unconfirmed.len() < MOST_UNCONFIRMED {
+                unconfirmed.push((visitor, session));
+            }
+        }
+        told
+    }
+
+    /// The API has just answered: it may hear of sign-outs that it missed.
+    pub(crate) fn tell_again(&self) {
+        let missed = take(&mut *self.0.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner));
+        if !missed.is_empty() {
+            tokio::spawn(self.clone().confirm_all(missed));
+        }
+    }
+
+    fn confirm_all(self, missed: Vec<(Visitor, Session)>) -> BoxFuture<'static, ()> {
+        let confirm = async move {
+            for (visitor, session) in missed {
+                let _kept_if_it_failed = self.confirm(visitor, session).await;
+            }
+        };
+        confirm.boxed()
     }
 
     /// The session with the tokens of the refresh that is under way, if one is (G4).

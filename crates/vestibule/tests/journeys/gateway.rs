@@ -638,3 +638,23 @@ async fn gw_09_trace_and_connect_are_refused() {
         assert_eq!(site.client.request("TRACE", path, &[], "").await.status, 405, "{path}");
     }
 }
+
+#[tokio::test]
+async fn rv_11_a_sign_out_that_the_api_missed_is_told_again_when_it_is_back() {
+    let api = TestApi::new().await;
+    let faults = Faults::default();
+    let mut browser = api.faulty_site(&faults).member("ada").await;
+    let elsewhere = api.log_in("ada").await;
+    faults.refuse_to_run();
+    assert_eq!(browser.submit("/logout", &[]).await.status, 303);
+    let open = async || {
+        let list = api.client.get_as("/api/v1/user/me/sessions", &elsewhere.access).await.json();
+        list["data"].as_array().unwrap().len()
+    };
+    assert_eq!(open().await, 2, "the API did not hear of it");
+    faults.run_again();
+    browser.fetch("GET", ME, None).await;
+    while open().await == 2 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -423,6 +423,7 @@ pub struct Faults(Arc<FaultState>);
 struct FaultState {
     counts: Mutex<BTreeMap<String, u32>>,
     down: AtomicBool,
+    away: AtomicBool,
     refused_once: Mutex<Option<String>>,
     failing: Mutex<Option<String>>,
     held: Mutex<Option<(String, Arc<Semaphore>)>>,
@@ -450,6 +451,9 @@ impl Faults {
         if self.0.failing.lock().unwrap().as_ref() == Some(&path) {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
+        if self.0.away.load(Ordering::SeqCst) {
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
         let held = self.0.held.lock().unwrap().clone().filter(|(held, _)| *held == path);
         let response = next.run(request).await;
         if let Some((_, gate)) = held {
@@ -476,6 +480,15 @@ impl Faults {
     /// `path` answers 500 from now on.
     pub fn fail(&self, path: &str) {
         *self.0.failing.lock().unwrap() = Some(path.to_owned());
+    }
+
+    /// Requests don't reach it at all from now on.
+    pub fn refuse_to_run(&self) {
+        self.0.away.store(true, Ordering::SeqCst);
+    }
+
+    pub fn run_again(&self) {
+        self.0.away.store(false, Ordering::SeqCst);
     }
 
     pub fn set_down(&self, down: bool) {
