@@ -658,3 +658,14 @@ async fn rv_11_a_sign_out_that_the_api_missed_is_told_again_when_it_is_back() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn f12_a_clock_that_is_set_back_signs_nobody_out() {
+    let api = TestApi::new().await;
+    let mut browser = api.site().member("ada").await;
+    for step in [-90, 3600, -7200, 86_400, -3600, 1800] {
+        api.clock.advance(step);
+        assert_eq!(browser.fetch("GET", ME, None).await.status, 200, "by {step} s");
+        assert_eq!(browser.visit("/dashboard").await.status, 200, "by {step} s");
+    }
+}
