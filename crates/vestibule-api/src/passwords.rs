@@ -1,6 +1,7 @@
 //! Hashing passwords, and its bound: own threads, memory taken once, a short queue that refuses when full.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
@@ -129,7 +130,10 @@ impl Queue {
     fn work(&self) {
         let mut arena = vec![Block::default(); MEMORY_KIB as usize];
         while let Some(job) = self.next() {
-            job(&mut arena);
+            // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
+            if catch_unwind(AssertUnwindSafe(|| job(&mut arena))).is_err() {
+                tracing::error!("a password check panicked");
+            }
         }
     }
 
@@ -356,6 +360,21 @@ mod tests {
         let refused = answers.iter().filter(|answer| **answer == Err(Busy)).count();
         assert_eq!(served + refused, most * 2);
         assert!(refused > 0 && served >= most, "{served} served, {refused} refused");
+    }
+
+    #[tokio::test]
+    async fn pw_08_a_panic_costs_one_answer_and_no_thread() {
+        let hasher = Hasher::start().unwrap();
+        let all = async {
+            for _ in 0..64 {
+                let panicked: Result<(), Busy> =
+                    hasher.queue.run(|_| panic!("a damaged hash")).await;
+                assert_eq!(panicked, Err(Busy));
+            }
+            assert_eq!(hasher.check(word(), None).await, Ok(Checked::Wrong));
+        };
+        let limit = std::time::Duration::from_secs(20);
+        tokio::time::timeout(limit, all).await.expect("there are threads left");
     }
 
     async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
