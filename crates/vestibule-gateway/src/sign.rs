@@ -2,6 +2,7 @@
 
 use std::mem::take;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -28,6 +29,9 @@ pub enum SignIn {
     /// Too many attempts; seconds to wait.
     Throttled(u64),
 }
+
+/// How long a visitor waits for the API to hear of his sign-out; here it counts at once.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most sign-outs remembered for an API that is away (RL-07).
 const MOST_UNCONFIRMED: usize = 10_000;
@@ -111,10 +115,17 @@ impl Gateway {
         let Some(session) = visitor.session() else { return };
         self.0.ended.add(&session);
         visitor.end(self.0.clock.now());
-        let session = self.newest(&session).await;
-        if let Err(outage) = self.confirm(visitor.clone(), session).await {
-            tracing::warn!(error = %outage, "the API did not confirm a sign-out: it will be told again");
-        }
+        // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
+        let told = {
+            let (gateway, visitor) = (self.clone(), visitor.clone());
+            tokio::spawn(async move {
+                let session = gateway.newest(&session).await;
+                if let Err(outage) = gateway.confirm(visitor, session).await {
+                    tracing::warn!(error = %outage, "the API did not confirm a sign-out: it will be told again");
+                }
+            })
+        };
+        let _goes_on_by_itself = tokio::time::timeout(PATIENCE, told).await;
     }
 
     /// Tells the API of a sign-out; if it does not answer, again as soon as it has answered anything (RV-11).

@@ -9,13 +9,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse as _;
 use axum::routing::any;
+use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use http::{Method, StatusCode};
 use serde_json::json;
 use url::Url;
 use vestibule_gateway::Upstream;
 
-use crate::support::{Browser, Faults, PASSWORD, TestApi, leads};
+use crate::support::{Browser, Faults, PASSWORD, TestApi, leads, until};
 
 const REFRESH: &str = "/api/v1/refresh";
 const ME: &str = "/api/v1/user/me";
@@ -654,9 +655,7 @@ async fn rv_11_a_sign_out_that_the_api_missed_is_told_again_when_it_is_back() {
     assert_eq!(open().await, 2, "the API did not hear of it");
     faults.run_again();
     browser.fetch("GET", ME, None).await;
-    while open().await == 2 {
-        tokio::task::yield_now().await;
-    }
+    until(async || open().await == 1).await;
 }
 
 #[tokio::test]
@@ -668,4 +667,24 @@ async fn f12_a_clock_that_is_set_back_signs_nobody_out() {
         assert_eq!(browser.fetch("GET", ME, None).await.status, 200, "by {step} s");
         assert_eq!(browser.visit("/dashboard").await.status, 200, "by {step} s");
     }
+}
+
+#[tokio::test]
+async fn a_sign_out_reaches_the_api_though_the_browser_has_left() {
+    let api = TestApi::new().await;
+    let faults = Faults::default();
+    let mut browser = api.faulty_site(&faults).member("ada").await;
+    api.clock.advance(3600);
+    let elsewhere = api.log_in("ada").await;
+    let gate = faults.hold(REFRESH);
+    let mut refreshing = browser.clone();
+    let call = tokio::spawn(async move { refreshing.fetch("GET", ME, None).await });
+    faults.held(1).await;
+    // The sign-out waits for that refresh; its visitor does not.
+    assert!(browser.submit("/logout", &[]).now_or_never().is_none());
+    gate.add_permits(100);
+    assert_eq!(call.await.unwrap().status, 401);
+    let list =
+        async || api.client.get_as("/api/v1/user/me/sessions", &elsewhere.access).await.json();
+    until(async || list().await["data"].as_array().unwrap().len() == 1).await;
 }

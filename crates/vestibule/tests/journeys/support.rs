@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -415,6 +416,16 @@ pub fn leads(answer: &Answer) -> (StatusCode, &str) {
     (StatusCode::from_u16(answer.status).unwrap(), answer.header("location"))
 }
 
+/// Asks until it is so; what has not come true after ten seconds never will.
+pub async fn until(is_so: impl AsyncFn() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), asking).await.expect("it comes true");
+}
+
 /// What can happen to an API: it counts its requests, stops answering, or holds one back.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<FaultState>);
@@ -504,8 +515,6 @@ impl Faults {
 
     /// Until so many answers are held back.
     pub async fn held(&self, count: u32) {
-        while self.0.waiting.load(Ordering::SeqCst) < count {
-            tokio::task::yield_now().await;
-        }
+        until(async || self.0.waiting.load(Ordering::SeqCst) >= count).await;
     }
 }
