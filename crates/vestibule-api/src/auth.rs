@@ -1,5 +1,7 @@
 //! Who is calling, as types that prove it: [`CurrentUser`], [`Owner`].
 
+use std::sync::Arc;
+
 use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -12,7 +14,7 @@ use crate::error::ApiError;
 
 /// A live, unrevoked access token of an existing account was shown.
 pub(crate) struct CurrentUser {
-    pub(crate) user: User,
+    pub(crate) user: Arc<User>,
     pub(crate) sid: String,
 }
 

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sqlx::postgres::PgDatabaseError;
 use vestibule_types::{Detail, FieldError};
 
 use crate::passwords::Busy;
@@ -12,6 +13,9 @@ pub enum StartError {
     /// The threads that hash passwords.
     #[error("the password hashing threads can't be started: {0}")]
     Threads(std::io::Error),
+    /// What other nodes have written.
+    #[error("the database does not answer: {0}")]
+    Database(#[from] sqlx::Error),
 }
 
 /// What a route answers when it does not succeed: one variant, one status, one body.
@@ -57,6 +61,9 @@ pub(crate) enum ApiError {
     Throttled(u64),
     #[error("Too many passwords are being checked. Try again in a moment.")]
     Busy,
+    /// This node has not heard everything itself, so it tells no gateway (RV-07).
+    #[error("What has ended is not known here. Try again in a moment.")]
+    Behind,
     /// Ours to mend. The cause is logged, once, here; the caller learns only the status.
     #[error("Internal Server Error")]
     Database(#[from] sqlx::Error),
@@ -97,7 +104,7 @@ impl IntoResponse for ApiError {
             Self::Throttled(seconds) => {
                 retry_after(text(StatusCode::TOO_MANY_REQUESTS, &self), *seconds)
             }
-            Self::Busy => retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1),
+            Self::Busy | Self::Behind => retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1),
             Self::Fields(_) => {
                 let Self::Fields(fields) = self else { unreachable!("matched above") };
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(Detail::fields(fields))).into_response()
@@ -127,8 +134,9 @@ fn retry_after(mut response: Response, seconds: u64) -> Response {
     response
 }
 
-/// Whether waiting may help: no connection, or SQLite's busy, locked, read-only, I/O or disk-full
-/// (primary result codes 5, 6, 8, 10, 13, 14).
+/// Whether waiting may help: no connection, or the database says so. SQLite: busy, locked, read-only, I/O, disk
+/// full, can't open (primary result codes 5, 6, 8, 10, 13, 14). PostgreSQL: connection, resources, shutdown,
+/// system (classes 08, 53, 57, 58), a conflict that went on (40), a lock not had in time, a standby.
 fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -136,8 +144,13 @@ fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(error) => {
-            let code = error.code().and_then(|code| code.parse::<u32>().ok());
-            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+            let Some(code) = error.code() else { return false };
+            if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+                let is_class = |class: &&str| code.starts_with(*class);
+                return ["08", "40", "53", "57", "58"].iter().any(is_class)
+                    || matches!(&*code, "55P03" | "25006");
+            }
+            code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
         }
         _ => false,
     }

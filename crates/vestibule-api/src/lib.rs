@@ -8,6 +8,7 @@ mod body;
 mod client;
 mod error;
 mod jwt;
+mod keeping_up;
 mod passwords;
 mod refresh;
 mod routes;
@@ -23,9 +24,11 @@ use vestibule_types::Clock;
 
 pub use error::StartError;
 pub use settings::{ApiSettings, SigningKeys};
-pub use store::Store;
+pub use store::{Database, InvalidDatabase, Store};
 
+use keeping_up::KeepingUp;
 use passwords::Hasher;
+use store::Ending;
 use throttle::LoginThrottle;
 use tokens::Issuer;
 
@@ -40,14 +43,16 @@ struct Parts {
     throttle: LoginThrottle,
     settings: ApiSettings,
     clock: Clock,
+    keeping_up: KeepingUp,
 }
 
 impl Api {
-    /// An API over an open, migrated store.
+    /// An API over an open, migrated store. It has read what happened on other nodes, and goes on doing so
+    /// until [`Api::close`].
     ///
     /// # Errors
-    /// [`StartError`] if the hashing threads can't be started.
-    pub fn new(
+    /// [`StartError`] if the hashing threads can't be started, or the database does not answer.
+    pub async fn start(
         store: Store,
         keys: SigningKeys,
         settings: ApiSettings,
@@ -56,7 +61,15 @@ impl Api {
         let issuer = Issuer::new(keys, settings.access_ttl, settings.refresh_ttl);
         let throttle = LoginThrottle::new(settings.throttle);
         let hasher = Hasher::start()?;
-        Ok(Self(Arc::new(Parts { store, issuer, hasher, throttle, settings, clock })))
+        let keeping_up = KeepingUp::start(&store, &clock).await?;
+        let parts = Parts { store, issuer, hasher, throttle, settings, clock, keeping_up };
+        Ok(Self(Arc::new(parts)))
+    }
+
+    /// For what ends now: until no access token can be alive, by any clock that is right within the leeway.
+    pub(crate) fn ending(&self) -> Ending {
+        let now = self.0.clock.now();
+        Ending { now, until: now + self.0.issuer.access_ttl() + tokens::LEEWAY }
     }
 
     /// All routes: `/api/v1/…`, `/health`, `/ready` and, if the settings say so, `/openapi.json`.
@@ -69,8 +82,17 @@ impl Api {
         routes::openapi()
     }
 
+    /// Deletes what is over, in small steps. A node does so by itself every minute.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`] if the database fails.
+    pub async fn sweep(&self) -> sqlx::Result<()> {
+        self.0.store.sweep(self.0.clock.now()).await
+    }
+
     /// Waits for what is being written, then closes the database.
     pub async fn close(&self) {
+        self.0.keeping_up.stop();
         self.0.store.close().await;
     }
 }

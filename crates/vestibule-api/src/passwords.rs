@@ -90,7 +90,7 @@ impl Hasher {
     /// one of ours (LG-14).
     pub(crate) async fn check(
         &self,
-        password: Password,
+        password: Arc<Password>,
         stored: Option<String>,
     ) -> Result<Checked, Busy> {
         self.queue.run(move |arena| check(&password, stored.as_deref(), arena)).await
@@ -354,7 +354,7 @@ mod tests {
     async fn pw_07_a_full_queue_refuses_and_those_inside_are_served() {
         let hasher = Hasher::start().unwrap();
         let most = hasher.queue.most;
-        let all = (0..most * 2).map(|_| hasher.check(word(), None));
+        let all = (0..most * 2).map(|_| hasher.check(word().into(), None));
         let answers = futures_join(all.collect()).await;
         let served = answers.iter().filter(|answer| **answer == Ok(Checked::Wrong)).count();
         let refused = answers.iter().filter(|answer| **answer == Err(Busy)).count();
@@ -371,7 +371,7 @@ mod tests {
                     hasher.queue.run(|_| panic!("a damaged hash")).await;
                 assert_eq!(panicked, Err(Busy));
             }
-            assert_eq!(hasher.check(word(), None).await, Ok(Checked::Wrong));
+            assert_eq!(hasher.check(word().into(), None).await, Ok(Checked::Wrong));
         };
         let limit = std::time::Duration::from_secs(20);
         tokio::time::timeout(limit, all).await.expect("there are threads left");

@@ -11,7 +11,7 @@ use crate::jwt::{self, Key};
 use crate::settings::SigningKeys;
 
 /// How far another node's clock may be ahead of ours, in seconds (JW-05).
-const LEEWAY: i64 = 30;
+pub(crate) const LEEWAY: i64 = 30;
 
 /// What an access token says. Holding one proves that signature, algorithm, expiry and kind were
 /// checked; whether the session still lives is for the store to say.

@@ -9,14 +9,15 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    /// The system's, and how many milliseconds it is behind the clock that it follows.
+    System(Arc<AtomicI64>),
     Moved(Arc<AtomicI64>),
 }
 
 impl Clock {
     /// The operating system's clock.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(Arc::default()))
     }
 
     /// A clock that stands still at `start` (Unix seconds) until [`Clock::advance`] moves it. Clones move together.
@@ -27,8 +28,22 @@ impl Clock {
     /// Unix seconds.
     pub fn now(&self) -> i64 {
         match &self.0 {
-            Source::System => unix_seconds(),
+            Source::System(behind) => {
+                (unix_milliseconds() + behind.load(Ordering::Relaxed)).div_euclid(1_000)
+            }
             Source::Moved(at) => at.load(Ordering::SeqCst),
+        }
+    }
+
+    /// From now on the system's clock and its clones agree with one that stands at `at` (Unix milliseconds): that
+    /// of a database, which several nodes share. A clock that a test moves follows nobody.
+    pub fn follow(&self, at: i64) {
+        if let Source::System(behind) = &self.0 {
+            let now_behind = at - unix_milliseconds();
+            // Less is the time that asking took; following it would make the clock tremble.
+            if now_behind.abs_diff(behind.load(Ordering::Relaxed)) > 500 {
+                behind.store(now_behind, Ordering::Relaxed);
+            }
         }
     }
 
@@ -41,9 +56,9 @@ impl Clock {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
-fn unix_seconds() -> i64 {
+fn unix_milliseconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
 }
 
 #[cfg(test)]
@@ -56,6 +71,17 @@ mod tests {
         let other = clock.clone();
         other.advance(-30);
         assert_eq!(clock.now(), 970);
+    }
+
+    #[test]
+    fn f12_the_systems_clock_follows_another_and_a_stopped_one_does_not() {
+        let (clock, stopped) = (Clock::system(), Clock::stopped_at(1_000));
+        let other = clock.clone();
+        let ahead = clock.now() + 7_200;
+        clock.follow(ahead * 1_000 + 1);
+        stopped.follow(ahead * 1_000);
+        assert!((0..10).contains(&(other.now() - ahead)));
+        assert_eq!(stopped.now(), 1_000);
     }
 
     #[test]

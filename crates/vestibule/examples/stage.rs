@@ -34,7 +34,7 @@ use vestibule::secrets::Secrets;
 use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
-use vestibule_api::ApiSettings;
+use vestibule_api::{ApiSettings, Database, Store};
 use vestibule_gateway::Upstream;
 use vestibule_types::{Clock, Secret};
 
@@ -62,13 +62,13 @@ async fn main() -> Result<(), Failure> {
 
     let site_socket = listen(on_any_port(), "the site").await?;
     let site_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
-    let store = wiring::open_store(&folder.0).await?;
+    let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
         trusted_proxies: vec![Ipv4Addr::LOCALHOST.into()],
         ..ApiSettings::default()
     };
-    let (api, router) = wiring::api(store, random_secret()?, settings, clock.clone())?;
+    let (api, router) = wiring::api(store, random_secret()?, settings, clock.clone()).await?;
     let mut backstage = Backstage::open(router).await?;
     let api_url = format!("http://{}", backstage.address);
 

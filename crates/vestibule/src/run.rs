@@ -11,14 +11,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
-use vestibule_api::{Api, ApiSettings};
+use vestibule_api::{Api, ApiSettings, Database, Store};
 use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::Clock;
 
-use crate::secrets::{SecretError, Secrets, Source, open_folder, reserve_file};
+use crate::secrets::{SecretError, Secrets, Source, open_folder, read, reserve_file};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
+    ApiArgs, ApiOnly, Cli, DataArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
     Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
@@ -43,10 +43,10 @@ pub enum RunError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The database.
-    #[error("the database {file} can't be opened: {cause}")]
+    #[error("the database {database} can't be opened: {cause}")]
     Database {
-        /// Its file.
-        file: String,
+        /// Its file or server.
+        database: String,
         /// Why not.
         cause: sqlx::Error,
     },
@@ -119,7 +119,7 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
     let key = signing_key(&api_args, &data.data, is_exposed)?;
     differ(&secret, &key)?;
     let clock = Clock::system();
-    let (api, api_router) = open_api(&api_args, &data.data, key, &api_socket, &clock).await?;
+    let (api, api_router) = open_api(&api_args, &data, key, &api_socket, &clock).await?;
     let parts = site_parts(&site_args, site.clone(), secret)?;
     let (_, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
 
@@ -136,7 +136,7 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
                     "off".to_owned()
                 },
             ),
-            ("Data", data.data.display().to_string()),
+            ("Data", database(&data)?.to_string()),
         ],
         &weak,
         &format!("Next: open {}/register and create the first account.", site.origin()),
@@ -154,7 +154,7 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
     check_api(&args, is_exposed, &mut weak)?;
     open_folder(&data.data)?;
     let key = signing_key(&args, &data.data, is_exposed)?;
-    let (api, router) = open_api(&args, &data.data, key, &socket, &Clock::system()).await?;
+    let (api, router) = open_api(&args, &data, key, &socket, &Clock::system()).await?;
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
     say(
@@ -164,7 +164,7 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
                 "Docs",
                 if api_docs(&args, &socket) { format!("{url}/docs") } else { "off".to_owned() },
             ),
-            ("Data", data.data.display().to_string()),
+            ("Data", database(&data)?.to_string()),
         ],
         &weak,
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
@@ -199,30 +199,43 @@ async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
 }
 
 async fn migrate(settings: Migrate) -> Result<(), RunError> {
-    open_folder(&settings.data.data)?;
-    let store = open_store(&settings.data.data).await?;
-    store.close().await;
-    let file = settings.data.data.join(DATABASE);
-    let _ = writeln!(std::io::stdout(), "The database {} is up to date.", file.display());
+    let database = database(&settings.data)?;
+    open_store(&database).await?.close().await;
+    let _ = writeln!(std::io::stdout(), "The database {database} is up to date.");
     Ok(())
 }
 
-async fn open_store(data: &Path) -> Result<vestibule_api::Store, RunError> {
-    let file = data.join(DATABASE);
-    reserve_file(&file)?;
-    wiring::open_store(data)
-        .await
-        .map_err(|cause| RunError::Database { file: file.display().to_string(), cause })
+/// The server that DATABASE_URL names, or the file in the data folder. The URL may hold a password, so it is no
+/// argument (SE-02).
+fn database(settings: &DataArgs) -> Result<Database, RunError> {
+    let url = match (secret_variable("DATABASE_URL"), &settings.database_url_file) {
+        (Some(url), _) => Some(url),
+        (None, Some(file)) => Some(read(file)?),
+        (None, None) => None,
+    };
+    let Some(url) = url else { return Ok(Database::Sqlite(settings.data.join(DATABASE))) };
+    let database = url.trim().parse::<Database>();
+    let database = database.map_err(|why| RunError::Setting(format!("DATABASE_URL {why}")))?;
+    Ok(database.with_connections(settings.database_connections))
+}
+
+async fn open_store(database: &Database) -> Result<Store, RunError> {
+    if let Database::Sqlite(file) = database {
+        open_folder(file.parent().unwrap_or(Path::new(".")))?;
+        reserve_file(file)?;
+    }
+    let failed = |cause| RunError::Database { database: database.to_string(), cause };
+    Store::open(database).await.map_err(failed)
 }
 
 async fn open_api(
     args: &ApiArgs,
-    data: &Path,
+    data: &DataArgs,
     keys: Secrets,
     socket: &TcpListener,
     clock: &Clock,
 ) -> Result<(Api, Router), RunError> {
-    let store = open_store(data).await?;
+    let store = open_store(&database(data)?).await?;
     let settings = ApiSettings {
         access_ttl: args.access_ttl,
         refresh_ttl: args.refresh_ttl,
@@ -230,8 +243,9 @@ async fn open_api(
         cors_origins: args.cors_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
         docs: api_docs(args, socket),
+        feed_key: None,
     };
-    Ok(wiring::api(store, keys, settings, clock.clone())?)
+    Ok(wiring::api(store, keys, settings, clock.clone()).await?)
 }
 
 fn api_docs(args: &ApiArgs, socket: &TcpListener) -> bool {

@@ -189,7 +189,11 @@ fn parse(text: &str, name: &str) -> Result<Secrets, SecretError> {
     Ok(Secrets { first, older: secrets })
 }
 
-fn read(path: &Path) -> Result<String, SecretError> {
+/// The text of a file that holds a secret, 4 KiB at most.
+///
+/// # Errors
+/// [`SecretError::Unreadable`].
+pub fn read(path: &Path) -> Result<String, SecretError> {
     let unreadable = |cause| SecretError::Unreadable { path: path.to_owned(), cause };
     let mut text = String::new();
     File::open(path)

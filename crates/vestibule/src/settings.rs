@@ -30,6 +30,7 @@ const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
+  DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (serve, api, migrate)
 Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
 To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
 On loopback a missing one is made and kept in the data folder; elsewhere it has to be given.
@@ -176,6 +177,14 @@ pub struct DataArgs {
     /// Folder of the database and of secrets made on the first start
     #[arg(long, value_name = "DIR", env = "VESTIBULE_DATA", default_value = "vestibule-data")]
     pub data: PathBuf,
+
+    /// File with the URL of a PostgreSQL database, postgres://USER:PASSWORD@HOST/NAME; without it or DATABASE_URL, SQLite in the data folder
+    #[arg(long, value_name = "FILE", env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Most connections of this node to PostgreSQL
+    #[arg(long, value_name = "NUMBER", env = "VESTIBULE_DATABASE_CONNECTIONS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub database_connections: u32,
 }
 
 /// The process.

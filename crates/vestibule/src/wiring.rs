@@ -1,10 +1,8 @@
 //! How the parts are joined: the API by itself, the site in front of any API, or both with nothing in between.
 
-use std::path::Path;
-
 use axum::Router;
 use url::Url;
-use vestibule_api::{Api, ApiSettings, SigningKeys, Store};
+use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{Gateway, InvalidUpstream, PathPattern, SealKeys, Site, Upstream};
 use vestibule_types::Clock;
 
@@ -26,26 +24,18 @@ pub struct SiteParts {
     pub protect: Vec<PathPattern>,
 }
 
-/// Opens the database in the data folder and brings it up to date.
-///
-/// # Errors
-/// If it can't be opened, or is newer than this program.
-pub async fn open_store(data: &Path) -> sqlx::Result<Store> {
-    Store::open(&data.join(DATABASE)).await
-}
-
 /// The API, and what is served on its own socket: its routes and its documentation.
 ///
 /// # Errors
-/// If the hashing threads can't be started.
-pub fn api(
+/// [`StartError`].
+pub async fn api(
     store: Store,
     keys: Secrets,
     settings: ApiSettings,
     clock: Clock,
-) -> Result<(Api, Router), vestibule_api::StartError> {
+) -> Result<(Api, Router), StartError> {
     let docs = settings.docs;
-    let api = Api::new(store, SigningKeys::new(keys.first, keys.older), settings, clock)?;
+    let api = Api::start(store, SigningKeys::new(keys.first, keys.older), settings, clock).await?;
     let mut router = api.router();
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));

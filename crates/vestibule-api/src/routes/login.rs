@@ -1,4 +1,5 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -36,13 +37,16 @@ pub(crate) async fn login(
     let session = NewSession {
         sid: &sid,
         user: account.id,
+        password_hash: &account.password_hash,
         first: &first,
         now,
         expires_at: bearer.expires_at,
         agent: &client.agent,
         address: &client.address.to_string(),
     };
-    api.0.store.begin_session(&session).await?;
+    if !api.0.store.begin_session(&session).await? {
+        return Err(ApiError::BadCredentials);
+    }
     let place = Place { jti: first, prt: String::new(), r#gen: 0, iat: now };
     let refresh = api.0.issuer.refresh(&bearer, place);
     tracing::info!(user.id = %account.id, "signed in");
@@ -94,22 +98,35 @@ pub(super) async fn authenticate(
     let attempt =
         api.0.throttle.admit(counted_as(account.as_ref(), identifier), client.address, now).await?;
     let stored = account.as_ref().map(|account| account.password_hash.clone());
-    let checked = match api.0.hasher.check(password, stored).await {
+    let password = Arc::new(password);
+    let checked = match api.0.hasher.check(password.clone(), stored).await {
         Ok(checked) => checked,
         Err(busy) => {
             attempt.forgive();
             return Err(busy.into());
         }
     };
-    let Some(account) = account.filter(|_| checked != Checked::Wrong) else {
+    let Some(mut account) = account.filter(|_| checked != Checked::Wrong) else {
         tracing::info!("sign-in refused");
         return Err(ApiError::BadCredentials);
     };
     attempt.forgive();
     if let Checked::RightUpgrade(new) = checked {
-        api.0.store.replace_hash(account.id, &account.password_hash, &new).await?;
+        let replaced = api.0.store.replace_hash(account.id, &account.password_hash, &new).await?;
+        account.password_hash = if replaced { new } else { again(api, identifier, &password).await? };
     }
     Ok(account)
+}
+
+/// The account's present hash, which another sign-in or a password change has just put there, if the password
+/// fits it too.
+async fn again(api: &Api, identifier: &str, password: &Arc<Password>) -> Result<String, ApiError> {
+    let account = api.0.store.credentials(identifier).await?.ok_or(ApiError::BadCredentials)?;
+    let stored = Some(account.password_hash.clone());
+    match api.0.hasher.check(password.clone(), stored).await? {
+        Checked::Wrong => Err(ApiError::BadCredentials),
+        Checked::Right | Checked::RightUpgrade(_) => Ok(account.password_hash),
+    }
 }
 
 /// What attempts are counted by: the account, so that its name and its address share one budget (TH-03),

@@ -37,7 +37,7 @@ async fn end_sessions(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
         return Err(ApiError::BadLogoutToken);
     }
     for (sid, user) in shown {
-        if api.0.store.revoke_session(&sid, user, now).await? {
+        if api.0.store.revoke_session(&sid, user, api.ending()).await? {
             tracing::info!(user.id = %user, "signed out");
         }
     }

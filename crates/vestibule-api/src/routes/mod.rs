@@ -3,6 +3,7 @@
 mod health;
 mod login;
 mod logout;
+mod news;
 mod password;
 mod refresh;
 mod sessions;
@@ -29,6 +30,9 @@ pub(crate) fn router(api: Api) -> Router {
     router = router.route("/health", get(health::live)).route("/ready", get(health::ready));
     if api.0.settings.docs {
         router = router.route("/openapi.json", get(async || axum::Json(openapi())));
+    }
+    if api.0.settings.feed_key.is_some() {
+        router = router.route("/internal/revocations", get(news::wait));
     }
     let cors = cors(&api.0.settings.cors_origins);
     let router = router

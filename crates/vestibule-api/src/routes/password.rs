@@ -39,7 +39,7 @@ pub(crate) async fn change(
         error => error,
     })?;
     let hash = api.0.hasher.hash(change.new).await?;
-    api.0.store.change_password(owner.id, &hash, &current.sid, api.0.clock.now()).await?;
+    api.0.store.change_password(owner.id, &hash, &current.sid, api.ending()).await?;
     tracing::info!("password changed, other sessions ended");
     Ok(Json(Message::new("Password changed")))
 }

@@ -48,7 +48,7 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
             }
             Verdict::Stale => return Err(ApiError::Stale),
             Verdict::Copied => {
-                api.0.store.revoke_session(&claims.sid, claims.uid, now).await?;
+                api.0.store.revoke_session(&claims.sid, claims.uid, api.ending()).await?;
                 tracing::warn!(user.id = %claims.uid, "a copied refresh token was shown: the session is revoked");
                 return Err(ApiError::BadRefreshToken);
             }

@@ -33,8 +33,10 @@ pub(crate) async fn end(
 ) -> Result<Json<Message>, ApiError> {
     const NOT_FOUND: ApiError = ApiError::NotFound("Session not found");
     let Path(id) = id.map_err(|_| NOT_FOUND)?;
-    let now = api.0.clock.now();
-    if !api.0.store.revoke_session(&id, current.user.id, now).await? {
+    if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(NOT_FOUND);
+    }
+    if !api.0.store.revoke_session(&id, current.user.id, api.ending()).await? {
         return Err(NOT_FOUND);
     }
     Ok(Json(Message::new("Session ended")))
@@ -46,7 +48,6 @@ pub(crate) async fn end_others(
     State(api): State<Api>,
     current: CurrentUser,
 ) -> Result<Json<Message>, ApiError> {
-    let now = api.0.clock.now();
-    api.0.store.revoke_other_sessions(current.user.id, &current.sid, now).await?;
+    api.0.store.revoke_other_sessions(current.user.id, &current.sid, api.ending()).await?;
     Ok(Json(Message::new("Other sessions ended")))
 }

@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use vestibule_types::{DisplayName, Email, Message, Password, PictureUrl, User, Username};
 
 use crate::Api;
@@ -58,8 +59,8 @@ pub(crate) async fn register(
 }
 
 /// `GET /user/me`: the account the token speaks for. 401 without a live token.
-pub(crate) async fn me(CurrentUser { user, .. }: CurrentUser) -> Json<User> {
-    Json(user)
+pub(crate) async fn me(current: CurrentUser) -> Response {
+    Json(&*current.user).into_response()
 }
 
 /// `GET /user/{username}`: an account by name; somebody else's without the e-mail address. 401 without a
@@ -91,8 +92,7 @@ pub(crate) async fn update(
     if let Some(taken) = taken {
         return Err(taken.into());
     }
-    let held_until = now + api.0.issuer.access_ttl();
-    api.0.store.update_user(id, &change, now, held_until).await??;
+    api.0.store.update_user(id, &change, api.ending()).await??;
     Ok(Json(Message::new("User updated")))
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn remove(
     State(api): State<Api>,
     Owner(owner): Owner,
 ) -> Result<Json<Message>, ApiError> {
-    api.0.store.delete_user(owner.user.id, api.0.clock.now()).await?;
+    api.0.store.delete_user(owner.user.id, api.ending()).await?;
     tracing::info!("deleted");
     Ok(Json(Message::new("User deleted")))
 }

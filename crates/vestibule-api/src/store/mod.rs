@@ -1,87 +1,103 @@
-//! Accounts and sessions in SQL. One text serves every engine: `$n`, `RETURNING`, `ON CONFLICT`, times as
-//! Unix seconds.
+//! Accounts and sessions in SQL. One text serves both engines: `$n`, `RETURNING`, `ON CONFLICT`, `BOOLEAN`,
+//! times as Unix seconds.
 
+mod engine;
+mod known;
+mod news;
+mod row;
 mod sessions;
+mod sweep;
 mod users;
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+use vestibule_types::Clock;
 
+pub use engine::{Database, InvalidDatabase};
+pub(crate) use news::{Ending, Page};
 pub(crate) use sessions::NewSession;
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
 
-/// The database. Cheap to clone.
-///
-/// Writes go through one connection, so that they wait for one another instead of failing; reads through
-/// several. Every commit is on disk before it is acknowledged (`synchronous = FULL`).
+use engine::{Engine, read, transact, write_again};
+use known::Known;
+use news::News;
+use row::found;
+
+/// The database, and what this node remembers of it. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {
-    writer: SqlitePool,
-    readers: SqlitePool,
+pub struct Store(Arc<Parts>);
+
+struct Parts {
+    engine: Engine,
+    /// Sessions and accounts that were live when last looked at, so that an access check asks nobody.
+    known: Known,
+    /// What has ended or changed, here and on other nodes.
+    news: News,
 }
 
 impl Store {
-    /// Opens the SQLite database in `file`, making it if it isn't there, and brings its tables up to date.
+    /// Opens the database, making it if it is a file that isn't there, and brings its tables up to date. Two
+    /// nodes that start together wait for one another.
     ///
     /// # Errors
-    /// [`sqlx::Error`] if the file can't be opened, or was migrated by a newer version.
-    pub async fn open(file: &Path) -> sqlx::Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            // What is deleted is overwritten: a deleted account leaves nothing in free pages.
-            .pragma("secure_delete", "ON");
-        let pool = |most| {
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .acquire_timeout(Duration::from_secs(5))
-                .test_before_acquire(false)
-        };
-        let writer = pool(1).connect_with(options.clone()).await?;
-        migrator().run(&writer).await?;
-        let readers = pool(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, readers })
+    /// [`sqlx::Error`] if it can't be opened, or was migrated by a newer version.
+    pub async fn open(database: &Database) -> sqlx::Result<Self> {
+        let engine = database.open(&migrator(database)).await?;
+        Ok(Self(Arc::new(Parts { engine, known: Known::default(), news: News::default() })))
     }
 
     /// Whether the database answers.
     pub(crate) async fn ping(&self) -> sqlx::Result<()> {
-        sqlx::query("SELECT 1").execute(&self.readers).await.map(drop)
+        read!(self, pool => sqlx::query("SELECT 1").try_map(found).fetch_one(pool))
     }
 
-    /// A transaction that holds the write lock from its start.
-    async fn begin(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    /// Sets `clock` by the database's, so that all nodes on one database agree on the time (F12). SQLite has
+    /// none of its own.
+    pub(crate) async fn set_clock(&self, clock: &Clock) -> sqlx::Result<()> {
+        const SQL: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let Engine::Postgres(pool) = &self.0.engine else { return Ok(()) };
+        let asked = tokio::time::Instant::now();
+        let at: i64 = sqlx::query_scalar(SQL).fetch_one(pool).await?;
+        if asked.elapsed() < Duration::from_secs(1) {
+            clock.follow(at);
+        }
+        Ok(())
     }
 
     /// Waits for what is under way and closes all connections.
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        self.0.engine.close().await;
     }
 }
 
-/// The tables, in steps that are never edited once released.
-fn migrator() -> Migrator {
-    let step = |version, name: &'static str, sql: &'static str| {
-        Migration::new(
-            version,
-            name.into(),
-            MigrationType::Simple,
-            AssertSqlSafe(sql).into_sql_str(),
-            false,
-        )
+/// The tables, in steps that are never edited once released: one text an engine.
+fn migrator(database: &Database) -> Migrator {
+    let of = |sqlite: &'static str, postgres: &'static str| match database {
+        Database::Sqlite(_) => sqlite,
+        Database::Postgres(_) => postgres,
     };
-    Migrator::with_migrations(vec![step(
-        1,
-        "accounts",
-        include_str!("../../migrations/0001_accounts.sqlite.sql"),
-    )])
+    let steps = [
+        (
+            "accounts",
+            of(
+                include_str!("../../migrations/0001_accounts.sqlite.sql"),
+                include_str!("../../migrations/0001_accounts.postgres.sql"),
+            ),
+        ),
+        (
+            "news",
+            of(
+                include_str!("../../migrations/0002_news.sqlite.sql"),
+                include_str!("../../migrations/0002_news.postgres.sql"),
+            ),
+        ),
+    ];
+    let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations((1..).zip(steps).map(migration).collect())
 }

@@ -1,14 +1,16 @@
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _, SqliteConnection};
 use vestibule_types::{SessionEntry, UserId};
 
-use super::Store;
+use super::news::{Item, What, item, report, revoke_others, wake};
+use super::row::Columns;
+use super::{Ending, Store, read, transact, write_again};
 use crate::refresh::Line;
 
 /// A session about to begin.
 pub(crate) struct NewSession<'a> {
     pub(crate) sid: &'a str,
     pub(crate) user: UserId,
+    /// The hash that the password shown was checked against.
+    pub(crate) password_hash: &'a str,
     /// Id of the first refresh token.
     pub(crate) first: &'a str,
     pub(crate) now: i64,
@@ -25,26 +27,32 @@ pub(crate) struct StoredSession {
 }
 
 impl Store {
-    /// Begins a session, on disk before the login is answered. Those of the account that are over go.
-    pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<()> {
-        const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+    /// Begins a session, on disk before the login is answered; unless the account is gone or has another
+    /// password by now. A password change and a login wait for one another, so that either the change ends
+    /// the session or the login fails (LG-06).
+    pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<bool> {
         const INSERT: &str = "
             INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
                 created, last_used, expires_at, agent, address)
             VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7)";
-        let mut tx = self.begin().await?;
-        sqlx::query(SWEEP).bind(new.user.value()).bind(new.now).execute(&mut *tx).await?;
-        sqlx::query(INSERT)
-            .bind(new.sid)
-            .bind(new.user.value())
-            .bind(new.first)
-            .bind(new.now)
-            .bind(new.expires_at)
-            .bind(new.agent)
-            .bind(new.address)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
+        let same_password = self.same_password_query();
+        transact!(self, tx => {
+            let account = sqlx::query(same_password).bind(new.user.value()).bind(new.password_hash);
+            if account.fetch_optional(&mut *tx).await?.is_none() {
+                return Ok(false);
+            }
+            sqlx::query(INSERT)
+                .bind(new.sid)
+                .bind(new.user.value())
+                .bind(new.first)
+                .bind(new.now)
+                .bind(new.expires_at)
+                .bind(new.agent)
+                .bind(new.address)
+                .execute(&mut *tx)
+                .await?;
+            Ok(true)
+        })
     }
 
     /// The session `sid` of `user`, unless it was revoked or is over, or the account is gone (R0).
@@ -59,12 +67,10 @@ impl Store {
             FROM sessions JOIN users ON users.id = sessions.user_id
             WHERE sid = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3
               AND deleted_at IS NULL";
-        sqlx::query_as(SQL)
-            .bind(sid)
-            .bind(user.value())
-            .bind(now)
-            .fetch_optional(&self.readers)
-            .await
+        read!(self, pool => {
+            let row = sqlx::query(SQL).bind(sid).bind(user.value()).bind(now);
+            row.try_map(stored_session).fetch_optional(pool)
+        })
     }
 
     /// Moves a session from the line `from` to the line `to`, if it still is at `from` and still lives: one
@@ -82,21 +88,23 @@ impl Store {
             WHERE sid = $8 AND gen = $9 AND parent = $10 AND child = $11
               AND revoked_at IS NULL AND expires_at > $7
               AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND deleted_at IS NULL)";
-        let done = sqlx::query(SQL)
-            .bind(to.r#gen)
-            .bind(&to.parent)
-            .bind(&to.prev)
-            .bind(to.confirmed_at)
-            .bind(&to.child)
-            .bind(to.child_at)
-            .bind(now)
-            .bind(sid)
-            .bind(from.r#gen)
-            .bind(&from.parent)
-            .bind(&from.child)
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() == 1)
+        // Sent twice it finds itself done: then the caller looks again, and answers the child that is there.
+        let advanced = write_again!(self, pool => {
+            sqlx::query(SQL)
+                .bind(to.r#gen)
+                .bind(&to.parent)
+                .bind(&to.prev)
+                .bind(to.confirmed_at)
+                .bind(&to.child)
+                .bind(to.child_at)
+                .bind(now)
+                .bind(sid)
+                .bind(from.r#gen)
+                .bind(&from.parent)
+                .bind(&from.child)
+                .execute(pool)
+        })?;
+        Ok(advanced == 1)
     }
 
     /// Ends the session `sid` of `user`; whether there was one to end. On disk before it is answered.
@@ -104,13 +112,21 @@ impl Store {
         &self,
         sid: &str,
         user: UserId,
-        now: i64,
+        ending: Ending,
     ) -> sqlx::Result<bool> {
         const SQL: &str = "
             UPDATE sessions SET revoked_at = $3 WHERE sid = $1 AND user_id = $2 AND revoked_at IS NULL";
-        let done =
-            sqlx::query(SQL).bind(sid).bind(user.value()).bind(now).execute(&self.writer).await?;
-        Ok(done.rows_affected() == 1)
+        let ended = transact!(self, tx => {
+            let session = sqlx::query(SQL).bind(sid).bind(user.value()).bind(ending.now);
+            if session.execute(&mut *tx).await?.rows_affected() == 0 {
+                return Ok(None);
+            }
+            let ended = report!(self, tx, What::SESSION, sid, ending);
+            Ok(Some(ended))
+        })?;
+        let was_live = ended.is_some();
+        self.hear(ended.unwrap_or_default());
+        Ok(was_live)
     }
 
     /// Ends all sessions of `user` but `except`.
@@ -118,10 +134,11 @@ impl Store {
         &self,
         user: UserId,
         except: &str,
-        now: i64,
+        ending: Ending,
     ) -> sqlx::Result<()> {
-        let mut connection = self.writer.acquire().await?;
-        revoke_others(&mut connection, user, except, now).await
+        let ended = transact!(self, tx => { Ok(revoke_others!(self, tx, user, except, ending)) })?;
+        self.hear(ended);
+        Ok(())
     }
 
     /// Where `user` is signed in, the session that asks first, then by last use.
@@ -135,51 +152,41 @@ impl Store {
             SELECT sid, created, last_used, expires_at, agent, address FROM sessions
             WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $3
             ORDER BY sid <> $2, last_used DESC, created DESC, sid LIMIT 100";
-        let rows = sqlx::query(SQL).bind(user.value()).bind(current).bind(now);
-        let rows = rows.fetch_all(&self.readers).await?;
-        rows.iter().map(|row| entry(row, current)).collect()
+        let mut entries = read!(self, pool => {
+            let rows = sqlx::query(SQL).bind(user.value()).bind(current).bind(now);
+            rows.try_map(entry).fetch_all(pool)
+        })?;
+        for entry in &mut entries {
+            entry.current = entry.id == current;
+        }
+        Ok(entries)
     }
 }
 
-/// Ends all sessions of `user` but `except`, on its own or within a transaction.
-pub(super) async fn revoke_others(
-    connection: &mut SqliteConnection,
-    user: UserId,
-    except: &str,
-    now: i64,
-) -> sqlx::Result<()> {
-    const SQL: &str = "
-        UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND sid <> $2 AND revoked_at IS NULL";
-    sqlx::query(SQL).bind(user.value()).bind(except).bind(now).execute(connection).await.map(drop)
-}
-
-fn entry(row: &SqliteRow, current: &str) -> sqlx::Result<SessionEntry> {
-    let id: String = row.try_get("sid")?;
-    let last_used: i64 = row.try_get("last_used")?;
+fn entry<R: Columns>(row: R) -> sqlx::Result<SessionEntry> {
+    let last_used = row.int("last_used")?;
     Ok(SessionEntry {
-        current: id == current,
-        id,
-        created: row.try_get("created")?,
+        current: false,
+        id: row.text("sid")?,
+        created: row.int("created")?,
         last_used: last_used - last_used.rem_euclid(3600),
-        expires_at: row.try_get("expires_at")?,
-        agent: row.try_get("agent")?,
-        address: row.try_get("address")?,
+        expires_at: row.int("expires_at")?,
+        agent: row.text("agent")?,
+        address: row.text("address")?,
     })
 }
 
-impl<'r> FromRow<'r, SqliteRow> for StoredSession {
-    fn from_row(row: &'r SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            username: row.try_get("username")?,
-            expires_at: row.try_get("expires_at")?,
-            line: Line {
-                r#gen: row.try_get("gen")?,
-                parent: row.try_get("parent")?,
-                prev: row.try_get("prev")?,
-                confirmed_at: row.try_get("confirmed_at")?,
-                child: row.try_get("child")?,
-                child_at: row.try_get("child_at")?,
-            },
-        })
-    }
+fn stored_session<R: Columns>(row: R) -> sqlx::Result<StoredSession> {
+    Ok(StoredSession {
+        username: row.text("username")?,
+        expires_at: row.int("expires_at")?,
+        line: Line {
+            r#gen: row.int("gen")?,
+            parent: row.text("parent")?,
+            prev: row.text("prev")?,
+            confirmed_at: row.int("confirmed_at")?,
+            child: row.text("child")?,
+            child_at: row.int("child_at")?,
+        },
+    })
 }

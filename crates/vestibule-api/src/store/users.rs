@@ -1,12 +1,14 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row as _};
+use std::sync::Arc;
+
 use vestibule_types::{DisplayName, Email, PictureUrl, User, UserId, Username};
 
-use super::Store;
-use super::sessions::revoke_others;
+use super::engine::Engine;
+use super::news::{Item, What, item, report, revoke_others, wake};
+use super::row::{Columns, found};
+use super::{Ending, Store, read, transact, write_again};
 
 /// An account about to be made.
 pub(crate) struct NewUser {
@@ -40,20 +42,33 @@ pub(crate) struct Credentials {
 
 impl Store {
     /// The account that an access token of `id` and session `sid` speaks for, unless the account is gone
-    /// or the session revoked or over. The one place that knows what "dead" means.
+    /// or the session revoked or over. The one place that knows what "dead" means. The database is asked when
+    /// this node sees the session for the first time, or does not hear what happens on others.
     pub(crate) async fn live_user(
         &self,
         id: UserId,
         sid: &str,
         now: i64,
-    ) -> sqlx::Result<Option<User>> {
+    ) -> sqlx::Result<Option<Arc<User>>> {
         const SQL: &str = "
             SELECT users.id, name, username, email, profile_image_url, tier_id
             FROM users JOIN sessions ON sessions.user_id = users.id
             WHERE users.id = $1 AND deleted_at IS NULL
               AND sid = $2 AND revoked_at IS NULL AND expires_at > $3";
-        let row = sqlx::query_as(SQL).bind(id.value()).bind(sid).bind(now);
-        Ok(row.fetch_optional(&self.readers).await?.map(|Row(user)| user))
+        let known = &self.0.known;
+        if self.is_fresh() && let Some(user) = known.user(id, sid) {
+            return Ok(Some(user));
+        }
+        let asked = known.moment();
+        let user = read!(self, pool => {
+            let row = sqlx::query(SQL).bind(id.value()).bind(sid).bind(now);
+            row.try_map(user).fetch_optional(pool)
+        })?;
+        let user = user.map(Arc::new);
+        if let Some(user) = &user {
+            known.learn(asked, sid, user);
+        }
+        Ok(user)
     }
 
     /// The account of that name, as its owner sees it.
@@ -61,8 +76,11 @@ impl Store {
         const SQL: &str = "
             SELECT id, name, username, email, profile_image_url, tier_id
             FROM users WHERE username = $1 AND deleted_at IS NULL";
-        let row = sqlx::query_as(SQL).bind(username).fetch_optional(&self.readers).await?;
-        Ok(row.map(|Row(user)| user))
+        // What can't be a name is nobody's; PostgreSQL would refuse some of it.
+        let Ok(username) = Username::try_from(username.to_owned()) else { return Ok(None) };
+        read!(self, pool => {
+            sqlx::query(SQL).bind(username.as_str()).try_map(user).fetch_optional(pool)
+        })
     }
 
     /// What a login as `identifier` is checked against: an e-mail address if it has an `@`, else a username.
@@ -71,20 +89,15 @@ impl Store {
             SELECT id, username, password_hash FROM users WHERE email_key = $1 AND deleted_at IS NULL";
         const BY_USERNAME: &str = "
             SELECT id, username, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL";
-        let row = if identifier.contains('@') {
-            sqlx::query(BY_EMAIL).bind(email_digest(&Email::key_of(identifier)))
+        let (sql, key) = if identifier.contains('@') {
+            (BY_EMAIL, email_digest(&Email::key_of(identifier)))
         } else {
-            sqlx::query(BY_USERNAME).bind(identifier)
+            match Username::try_from(identifier.to_owned()) {
+                Ok(username) => (BY_USERNAME, username.as_str().to_owned()),
+                Err(_) => return Ok(None),
+            }
         };
-        let row = row.fetch_optional(&self.readers).await?;
-        row.map(|row| {
-            Ok(Credentials {
-                id: UserId::new(row.try_get("id")?),
-                username: row.try_get("username")?,
-                password_hash: row.try_get("password_hash")?,
-            })
-        })
-        .transpose()
+        read!(self, pool => sqlx::query(sql).bind(&key).try_map(credentials).fetch_optional(pool))
     }
 
     /// Which of the two another account has, e-mail first; `except` is the account that asks, if there is one.
@@ -102,14 +115,20 @@ impl Store {
             SELECT 1 FROM held_usernames WHERE username = $1 AND user_id <> $2 AND held_until > $3";
         let except = except.map_or(0, UserId::value);
         if let Some(email) = email {
-            let found = sqlx::query(EMAIL).bind(email_digest(&email.key())).bind(except);
-            if found.fetch_optional(&self.readers).await?.is_some() {
+            let digest = email_digest(&email.key());
+            let found = read!(self, pool => {
+                sqlx::query(EMAIL).bind(&digest).bind(except).try_map(found).fetch_optional(pool)
+            });
+            if found?.is_some() {
                 return Ok(Some(Taken::Email));
             }
         }
         if let Some(username) = username {
-            let found = sqlx::query(USERNAME).bind(username.as_str()).bind(except).bind(now);
-            if found.fetch_optional(&self.readers).await?.is_some() {
+            let found = read!(self, pool => {
+                let name = sqlx::query(USERNAME).bind(username.as_str());
+                name.bind(except).bind(now).try_map(found).fetch_optional(pool)
+            });
+            if found?.is_some() {
                 return Ok(Some(Taken::Username));
             }
         }
@@ -128,18 +147,21 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT DO NOTHING
             RETURNING id, name, username, email, profile_image_url, tier_id";
-        let row = sqlx::query_as(SQL)
-            .bind(new.username.as_str())
-            .bind(new.email.as_str())
-            .bind(email_digest(&new.email.key()))
-            .bind(new.name.as_str())
-            .bind(password_hash)
-            .bind(PictureUrl::default().as_str().to_owned())
-            .bind(now)
-            .fetch_optional(&self.writer)
-            .await?;
-        match row {
-            Some(Row(user)) => Ok(Ok(user)),
+        let made = transact!(self, tx => {
+            sqlx::query(SQL)
+                .bind(new.username.as_str())
+                .bind(new.email.as_str())
+                .bind(email_digest(&new.email.key()))
+                .bind(new.name.as_str())
+                .bind(password_hash)
+                .bind(PictureUrl::default().as_str())
+                .bind(now)
+                .try_map(user)
+                .fetch_optional(&mut *tx)
+                .await
+        })?;
+        match made {
+            Some(user) => Ok(Ok(user)),
             None => {
                 // Two registered at once, and this one came second.
                 let taken = self.taken(Some(&new.email), Some(&new.username), None, now).await?;
@@ -149,13 +171,12 @@ impl Store {
     }
 
     /// Changes the given fields, or says what is taken. A name that is given up is kept back for its owner
-    /// until `held_until`, because verifiers elsewhere go by the name in a token.
+    /// until no token that carries it is alive, because verifiers elsewhere go by the name in a token.
     pub(crate) async fn update_user(
         &self,
         id: UserId,
         change: &UserChange,
-        now: i64,
-        held_until: i64,
+        ending: Ending,
     ) -> sqlx::Result<Result<(), Taken>> {
         const HOLD: &str = "
             INSERT INTO held_usernames (username, user_id, held_until)
@@ -172,32 +193,32 @@ impl Store {
                 updated_at = $7
             WHERE id = $1 AND deleted_at IS NULL";
         let username = change.username.as_ref().map(Username::as_str);
-        let mut tx = self.begin().await?;
-        if let Some(username) = username {
-            sqlx::query(RELEASE).bind(now).execute(&mut *tx).await?;
-            sqlx::query(HOLD)
+        let changed = transact!(self, tx => {
+            if let Some(username) = username {
+                sqlx::query(RELEASE).bind(ending.now).execute(&mut *tx).await?;
+                let hold = sqlx::query(HOLD).bind(id.value()).bind(username).bind(ending.until);
+                hold.execute(&mut *tx).await?;
+            }
+            sqlx::query(UPDATE)
                 .bind(id.value())
+                .bind(change.name.as_ref().map(DisplayName::as_str))
                 .bind(username)
-                .bind(held_until)
+                .bind(change.email.as_ref().map(Email::as_str))
+                .bind(change.email.as_ref().map(|email| email_digest(&email.key())))
+                .bind(change.profile_image_url.as_ref().map(PictureUrl::as_str))
+                .bind(ending.now)
                 .execute(&mut *tx)
                 .await?;
-        }
-        let updated = sqlx::query(UPDATE)
-            .bind(id.value())
-            .bind(change.name.as_ref().map(DisplayName::as_str))
-            .bind(username)
-            .bind(change.email.as_ref().map(Email::as_str))
-            .bind(change.email.as_ref().map(|email| email_digest(&email.key())))
-            .bind(change.profile_image_url.as_ref().map(PictureUrl::as_str))
-            .bind(now)
-            .execute(&mut *tx)
-            .await;
-        match updated {
-            Ok(_) => tx.commit().await.map(Ok),
+            Ok(report!(self, tx, What::ACCOUNT, id.to_string(), ending))
+        });
+        match changed {
+            Ok(news) => {
+                self.hear(news);
+                Ok(Ok(()))
+            }
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                tx.rollback().await?;
                 let taken = self
-                    .taken(change.email.as_ref(), change.username.as_ref(), Some(id), now)
+                    .taken(change.email.as_ref(), change.username.as_ref(), Some(id), ending.now)
                     .await?;
                 Ok(Err(taken.unwrap_or(Taken::Username)))
             }
@@ -207,26 +228,33 @@ impl Store {
 
     /// Deletes an account: its sessions end, and its row keeps only what stops others from taking the same
     /// name or address.
-    pub(crate) async fn delete_user(&self, id: UserId, now: i64) -> sqlx::Result<()> {
+    pub(crate) async fn delete_user(&self, id: UserId, ending: Ending) -> sqlx::Result<()> {
         const USER: &str = "
             UPDATE users SET name = '', email = '', password_hash = '', profile_image_url = '',
                 tier_id = NULL, updated_at = NULL, deleted_at = $2
             WHERE id = $1 AND deleted_at IS NULL";
-        const SESSIONS: &str = "DELETE FROM sessions WHERE user_id = $1";
-        let mut tx = self.begin().await?;
-        sqlx::query(USER).bind(id.value()).bind(now).execute(&mut *tx).await?;
-        sqlx::query(SESSIONS).bind(id.value()).execute(&mut *tx).await?;
-        tx.commit().await?;
-        // The journal holds the old page until it is written back; if readers are busy, a later checkpoint does it.
-        if let Err(error) =
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await
-        {
+        const SESSIONS: &str = "UPDATE sessions SET agent = '', address = '' WHERE user_id = $1";
+        let news = transact!(self, tx => {
+            sqlx::query(USER).bind(id.value()).bind(ending.now).execute(&mut *tx).await?;
+            let mut news: Vec<Item> = revoke_others!(self, tx, id, "", ending);
+            sqlx::query(SESSIONS).bind(id.value()).execute(&mut *tx).await?;
+            news.extend(report!(self, tx, What::ACCOUNT, id.to_string(), ending));
+            Ok(news)
+        })?;
+        self.hear(news);
+        self.empty_journal().await;
+        Ok(())
+    }
+
+    /// SQLite's journal holds the old page until it is written back; if readers are busy, a later checkpoint does it.
+    async fn empty_journal(&self) {
+        let Engine::Sqlite { writer, .. } = &self.0.engine else { return };
+        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the journal could not be emptied"
             );
         }
-        Ok(())
     }
 
     /// Sets a new password hash and ends all sessions of the account but `keep`, both or neither.
@@ -235,21 +263,43 @@ impl Store {
         id: UserId,
         hash: &str,
         keep: &str,
-        now: i64,
+        ending: Ending,
     ) -> sqlx::Result<()> {
         const USER: &str = "
             UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL";
-        let mut tx = self.begin().await?;
-        sqlx::query(USER).bind(id.value()).bind(hash).bind(now).execute(&mut *tx).await?;
-        revoke_others(&mut tx, id, keep, now).await?;
-        tx.commit().await
+        let news = transact!(self, tx => {
+            sqlx::query(USER).bind(id.value()).bind(hash).bind(ending.now).execute(&mut *tx).await?;
+            Ok(revoke_others!(self, tx, id, keep, ending))
+        })?;
+        self.hear(news);
+        Ok(())
     }
 
-    /// Replaces a password hash, if it is still `old`.
-    pub(crate) async fn replace_hash(&self, id: UserId, old: &str, new: &str) -> sqlx::Result<()> {
+    /// Replaces a password hash, if it is still `old`; whether it was.
+    pub(crate) async fn replace_hash(&self, id: UserId, old: &str, new: &str) -> sqlx::Result<bool> {
         const SQL: &str =
             "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-        sqlx::query(SQL).bind(id.value()).bind(old).bind(new).execute(&self.writer).await.map(drop)
+        let replaced = write_again!(self, pool => {
+            sqlx::query(SQL).bind(id.value()).bind(old).bind(new).execute(pool)
+        })?;
+        Ok(replaced == 1)
+    }
+
+    /// Finds an account that still has this password hash; PostgreSQL then keeps it so until the transaction
+    /// ends, SQLite has one writer anyway.
+    pub(super) fn same_password_query(&self) -> &'static str {
+        match &self.0.engine {
+            Engine::Sqlite { .. } => {
+                "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL"
+            }
+            Engine::Postgres(_) => {
+                "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL FOR SHARE"
+            }
+        }
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.0.engine, Engine::Postgres(_))
     }
 }
 
@@ -258,17 +308,21 @@ fn email_digest(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes()))
 }
 
-struct Row(User);
+fn user<R: Columns>(row: R) -> sqlx::Result<User> {
+    Ok(User {
+        id: UserId::new(row.int("id")?),
+        name: row.text("name")?,
+        username: row.text("username")?,
+        email: Some(row.text("email")?),
+        profile_image_url: row.text("profile_image_url")?,
+        tier_id: row.maybe_int("tier_id")?,
+    })
+}
 
-impl<'r> FromRow<'r, SqliteRow> for Row {
-    fn from_row(row: &'r SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self(User {
-            id: UserId::new(row.try_get("id")?),
-            name: row.try_get("name")?,
-            username: row.try_get("username")?,
-            email: Some(row.try_get("email")?),
-            profile_image_url: row.try_get("profile_image_url")?,
-            tier_id: row.try_get("tier_id")?,
-        }))
-    }
+fn credentials<R: Columns>(row: R) -> sqlx::Result<Credentials> {
+    Ok(Credentials {
+        id: UserId::new(row.int("id")?),
+        username: row.text("username")?,
+        password_hash: row.text("password_hash")?,
+    })
 }

@@ -414,25 +414,23 @@ async fn nobody_ends_another_accounts_session() {
 }
 
 #[tokio::test]
-async fn sessions_that_are_over_are_swept_at_the_next_login() {
+async fn what_is_over_is_swept_and_a_revoked_session_not_before_its_end() {
     let api = TestApi::new().await;
-    api.register("ada").await;
-    for _ in 0..3 {
-        api.log_in("ada").await;
-    }
-    let rows = || {
-        let database = std::fs::read(api.folder.path().join("vestibule.sqlite")).unwrap();
-        String::from_utf8_lossy(&database).matches("Agent of the swept").count()
+    let tokens = api.member("ada").await;
+    let rows = async || {
+        let counts = ["sessions", "news", "held_usernames"].map(|table| api.database.count(table));
+        futures_util::future::join_all(counts).await
     };
+    api.client.patch_as("/api/v1/user/ada", &tokens.access, &json!({"username": "countess"})).await;
+    api.client.delete_as("/api/v1/user/me/sessions", &tokens.access).await;
+    assert_eq!(api.client.post_cookie("/api/v1/logout", &tokens.refresh).await.status, 200);
+    api.log_in("countess").await;
+    assert_eq!(rows().await, [2, 2, 1]);
+    api.clock.advance(2_000);
+    api.inner.sweep().await.unwrap();
+    assert_eq!(rows().await, [2, 0, 0], "no access token can be alive");
+    assert_eq!(api.refresh(&tokens.refresh).await.status, 401);
     api.clock.advance(7 * 86_400);
-    let headers = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("user-agent", "Agent of the swept"),
-    ];
-    let body = format!("username=ada&password={PASSWORD}");
-    api.client.request("POST", "/api/v1/login", &headers, body.clone()).await;
-    api.clock.advance(7 * 86_400);
-    api.log_in("ada").await;
-    api.inner.close().await;
-    assert_eq!(rows(), 0);
+    api.inner.sweep().await.unwrap();
+    assert_eq!(rows().await, [0, 0, 0]);
 }

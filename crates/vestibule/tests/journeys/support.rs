@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
-use vestibule_api::{Api, ApiSettings};
+use vestibule_api::{Api, ApiSettings, Database, Store};
 use vestibule_gateway::Upstream;
 use vestibule_types::{ClientAddress, Clock, Secret};
 
@@ -67,9 +67,10 @@ impl TestApi {
 
     pub async fn with(settings: ApiSettings) -> Self {
         let (clock, folder) = (Clock::stopped_at(NOW), Folder::new());
-        let store = wiring::open_store(folder.path()).await.unwrap();
+        let database = Database::Sqlite(folder.path().join("vestibule.sqlite"));
+        let store = Store::open(&database).await.unwrap();
         let keys = Secrets { first: Secret::from_random([3; 32]), older: Vec::new() };
-        let (inner, router) = wiring::api(store, keys, settings, clock.clone()).unwrap();
+        let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
         let client = Client::of(Upstream::in_process(router));
         Self { clock, folder, inner, client }
     }

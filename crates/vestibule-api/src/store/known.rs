@@ -1,0 +1,219 @@
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use vestibule_types::{User, UserId};
+
+/// Sessions and accounts that were live when this node last looked. What has ended or changed is taken out,
+/// here at once and by the news from other nodes; what is not in here is asked of the database. So a gap in
+/// this memory costs a query, and never lets anybody in.
+#[derive(Default)]
+pub(super) struct Known(RwLock<State>);
+
+#[derive(Default)]
+struct State {
+    sessions: Recent<String, UserId>,
+    accounts: Recent<UserId, Arc<User>>,
+    /// How often something was taken out. What was read before that may be out of date.
+    taken_out: u64,
+}
+
+/// What was the state of things when a query began.
+#[derive(Clone, Copy)]
+pub(super) struct Moment(u64);
+
+impl Known {
+    /// The account `id`, if its session `sid` is known to live.
+    pub(super) fn user(&self, id: UserId, sid: &str) -> Option<Arc<User>> {
+        let state = self.read();
+        let owner = state.sessions.of(sid)?;
+        let user = state.accounts.of(&id)?;
+        (*owner.value() == id).then_some(())?;
+        let found = user.value().clone();
+        let fades = owner.is_old() || user.is_old();
+        drop(state);
+        if fades {
+            self.write().refresh(id, sid);
+        }
+        Some(found)
+    }
+
+    /// Call it before the query whose answer is for [`Known::learn`].
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.read().taken_out)
+    }
+
+    /// The session `sid` and its account are live, as read from the database since `asked`; forgotten at once if
+    /// something was taken out since.
+    pub(super) fn learn(&self, asked: Moment, sid: &str, user: &Arc<User>) {
+        let mut state = self.write();
+        if state.taken_out == asked.0 {
+            state.sessions.insert(sid.to_owned(), user.id);
+            state.accounts.insert(user.id, user.clone());
+        }
+    }
+
+    pub(super) fn forget_session(&self, sid: &str) {
+        let mut state = self.write();
+        state.taken_out += 1;
+        state.sessions.remove(sid);
+    }
+
+    pub(super) fn forget_account(&self, id: UserId) {
+        let mut state = self.write();
+        state.taken_out += 1;
+        state.accounts.remove(&id);
+    }
+
+    pub(super) fn forget_all(&self) {
+        let mut state = self.write();
+        let taken_out = state.taken_out + 1;
+        *state = State { taken_out, ..State::default() };
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn refresh(&mut self, id: UserId, sid: &str) {
+        self.sessions.renew(sid);
+        self.accounts.renew(&id);
+    }
+}
+
+/// Most entries of one kind; about 50 MB of sessions and accounts in all (RL-07).
+const MOST: usize = 100_000;
+
+/// The entries used last, more or less: when the young ones are many they become the old ones, and those that
+/// were old and not used again go.
+struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+enum Found<'a, V> {
+    Young(&'a V),
+    Old(&'a V),
+}
+
+impl<V> Found<'_, V> {
+    fn value(&self) -> &V {
+        match self {
+            Self::Young(value) | Self::Old(value) => value,
+        }
+    }
+
+    fn is_old(&self) -> bool {
+        matches!(self, Self::Old(_))
+    }
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    fn of<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Found<'_, V>>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.young.get(key).map(Found::Young).or_else(|| self.old.get(key).map(Found::Old))
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= MOST / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+
+    fn renew<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        if let Some((key, value)) = self.old.remove_entry(key) {
+            self.insert(key, value);
+        }
+    }
+
+    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use vestibule_types::{User, UserId};
+
+    use super::{Known, MOST};
+
+    fn user(id: i64) -> Arc<User> {
+        Arc::new(User {
+            id: UserId::new(id),
+            name: "Ada".to_owned(),
+            username: format!("ada{id}"),
+            email: None,
+            profile_image_url: String::new(),
+            tier_id: None,
+        })
+    }
+
+    fn is_known(known: &Known, id: i64, sid: &str) -> bool {
+        known.user(UserId::new(id), sid).is_some()
+    }
+
+    #[test]
+    fn rv_02_what_has_ended_or_changed_is_not_known_any_more() {
+        let known = Known::default();
+        for sid in ["a", "b"] {
+            known.learn(known.moment(), sid, &user(1));
+        }
+        known.forget_session("a");
+        assert!(!is_known(&known, 1, "a") && is_known(&known, 1, "b"));
+        assert!(!is_known(&known, 2, "b"), "another account's session");
+        known.forget_account(UserId::new(1));
+        assert!(!is_known(&known, 1, "b"));
+        known.learn(known.moment(), "b", &user(1));
+        known.forget_all();
+        assert!(!is_known(&known, 1, "b"));
+    }
+
+    /// A query that began before a sign-out must not bring the session back.
+    #[test]
+    fn rv_02_an_answer_from_before_a_sign_out_is_not_learnt() {
+        let known = Known::default();
+        let asked = known.moment();
+        known.forget_session("a");
+        known.learn(asked, "a", &user(1));
+        assert!(!is_known(&known, 1, "a"));
+    }
+
+    #[test]
+    fn rv_07_it_is_bounded_and_keeps_what_is_used() {
+        let known = Known::default();
+        known.learn(known.moment(), "used", &user(1));
+        for n in 0..2 * MOST as i64 {
+            known.learn(known.moment(), &format!("s{n}"), &user(n + 2));
+            if n % 1_000 == 0 {
+                assert!(is_known(&known, 1, "used"), "after {n}");
+            }
+        }
+        assert!(!is_known(&known, 2, "s0"));
+        let state = known.read();
+        assert!(state.sessions.young.len() + state.sessions.old.len() <= MOST);
+    }
+}
