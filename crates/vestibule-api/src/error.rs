@@ -104,7 +104,9 @@ impl IntoResponse for ApiError {
             Self::Throttled(seconds) => {
                 retry_after(text(StatusCode::TOO_MANY_REQUESTS, &self), *seconds)
             }
-            Self::Busy | Self::Behind => retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1),
+            Self::Busy | Self::Behind => {
+                retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1)
+            }
             Self::Fields(_) => {
                 let Self::Fields(fields) = self else { unreachable!("matched above") };
                 (StatusCode::UNPROCESSABLE_ENTITY, Json(Detail::fields(fields))).into_response()

@@ -44,7 +44,8 @@ async fn keep_reading(store: Store, clock: Clock) {
             store.set_clock(&clock).await?;
             store.read_news(clock.now()).await
         };
-        match timeout(Duration::from_secs(5), read).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+        match timeout(Duration::from_secs(5), read).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        {
             Ok(()) if is_lost => {
                 tracing::info!("the database tells again what happens on other nodes");
                 is_lost = false;

@@ -18,8 +18,8 @@ use vestibule_types::Clock;
 use crate::secrets::{SecretError, Secrets, Source, open_folder, read, reserve_file};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
-    Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve,
+    SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 

@@ -113,7 +113,8 @@ pub(super) async fn authenticate(
     attempt.forgive();
     if let Checked::RightUpgrade(new) = checked {
         let replaced = api.0.store.replace_hash(account.id, &account.password_hash, &new).await?;
-        account.password_hash = if replaced { new } else { again(api, identifier, &password).await? };
+        account.password_hash =
+            if replaced { new } else { again(api, identifier, &password).await? };
     }
     Ok(account)
 }

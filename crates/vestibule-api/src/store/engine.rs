@@ -109,7 +109,12 @@ impl fmt::Display for Database {
                 match options.get_socket() {
                     Some(socket) => write!(out, "postgres {name} at {}", socket.display()),
                     None => {
-                        write!(out, "postgres {name} at {}:{}", options.get_host(), options.get_port())
+                        write!(
+                            out,
+                            "postgres {name} at {}:{}",
+                            options.get_host(),
+                            options.get_port()
+                        )
                     }
                 }
             }
@@ -150,7 +155,8 @@ async fn open_sqlite(file: &PathBuf, migrator: &Migrator) -> sqlx::Result<Engine
     };
     // SQLite has no lock that lasts over the steps of a migration.
     let lock = File::create(file.with_extension("lock"))?;
-    lock.lock()?;
+    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
+    let lock = lock.await.expect("locking does not panic")?;
     let writer = pool(1).connect_with(options.clone()).await?;
     migrator.run(&writer).await?;
     drop(lock);
@@ -325,7 +331,10 @@ mod tests {
             ("sqlite:/var/lib/v.sqlite", "/var/lib/v.sqlite"),
             ("sqlite://v.sqlite", "v.sqlite"),
         ] {
-            assert_eq!(text.parse::<Database>().map(|database| database.to_string()), Ok(shown.into()));
+            assert_eq!(
+                text.parse::<Database>().map(|database| database.to_string()),
+                Ok(shown.into())
+            );
         }
     }
 

@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use vestibule_types::UserId;
 
-use super::engine::Engine;
-use super::row::Columns;
-use super::engine::read;
 use super::Store;
+use super::engine::Engine;
+use super::engine::read;
+use super::row::Columns;
 use crate::tokens::random_id;
 
 /// When something ends, and until when nodes have to know: no access token of it lives longer.
@@ -219,7 +219,11 @@ impl Heard {
     /// The number after which the table is to be read.
     fn start_reading(&mut self) -> i64 {
         if self.crowded.is_some_and(|since| since.elapsed() > CROWDED) {
-            *self = Self { everyone_before: self.everyone_before, as_of: self.as_of, ..Self::nothing() };
+            *self = Self {
+                everyone_before: self.everyone_before,
+                as_of: self.as_of,
+                ..Self::nothing()
+            };
         }
         self.low
     }
@@ -277,7 +281,10 @@ impl Heard {
             }
         };
         let start = usize::try_from(from - self.first).unwrap_or(usize::MAX);
-        let revoked: Vec<(String, i64)> = self.log.range(start.min(self.log.len())..).take(PAGE)
+        let revoked: Vec<(String, i64)> = self
+            .log
+            .range(start.min(self.log.len())..)
+            .take(PAGE)
             .map(|entry| (URL_SAFE_NO_PAD.encode(entry.sid), entry.until))
             .collect();
         let to = from + revoked.len() as u64;

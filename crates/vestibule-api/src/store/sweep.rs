@@ -22,9 +22,7 @@ impl Store {
             DELETE FROM held_usernames WHERE username IN
                 (SELECT username FROM held_usernames WHERE held_until < $1 LIMIT 500)";
         for sql in [SESSIONS, NEWS, NAMES] {
-            let batch = async || {
-                write_again!(self, pool => sqlx::query(sql).bind(now - MARGIN).execute(pool))
-            };
+            let batch = async || write_again!(self, pool => sqlx::query(sql).bind(now - MARGIN).execute(pool));
             while batch().await? == BATCH {
                 tokio::task::yield_now().await;
             }

@@ -56,7 +56,9 @@ impl Store {
             WHERE users.id = $1 AND deleted_at IS NULL
               AND sid = $2 AND revoked_at IS NULL AND expires_at > $3";
         let known = &self.0.known;
-        if self.is_fresh() && let Some(user) = known.user(id, sid) {
+        if self.is_fresh()
+            && let Some(user) = known.user(id, sid)
+        {
             return Ok(Some(user));
         }
         let asked = known.moment();
@@ -276,7 +278,12 @@ impl Store {
     }
 
     /// Replaces a password hash, if it is still `old`; whether it was.
-    pub(crate) async fn replace_hash(&self, id: UserId, old: &str, new: &str) -> sqlx::Result<bool> {
+    pub(crate) async fn replace_hash(
+        &self,
+        id: UserId,
+        old: &str,
+        new: &str,
+    ) -> sqlx::Result<bool> {
         const SQL: &str =
             "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
         let replaced = write_again!(self, pool => {

@@ -54,7 +54,10 @@ async fn head_is_like_get_without_a_body() {
 async fn probes_are_answered() {
     let api = TestApi::new().await;
     assert_eq!(api.client.get("/health").await.says(), r#"200 {"status":"ok"}"#);
-    assert_eq!(api.client.get("/ready").await.says(), r#"200 {"status":"ready","revocations":"followed"}"#);
+    assert_eq!(
+        api.client.get("/ready").await.says(),
+        r#"200 {"status":"ready","revocations":"followed"}"#
+    );
     api.inner.close().await;
     assert_eq!(api.client.get("/health").await.status, 200);
     let answer = api.client.get("/ready").await;

@@ -3,9 +3,11 @@
 
 mod accounts;
 mod contract;
+mod database;
 mod foreign;
 mod gateway;
 mod limits;
+mod nodes;
 mod process;
 mod sessions;
 mod site;

@@ -66,7 +66,9 @@ impl Server {
             data.to_str().unwrap(),
         ];
         arguments.extend_from_slice(more);
-        Self::start(&arguments)
+        let mut command = vestibule(&arguments);
+        command.envs(folder.server_database().map(|database| ("DATABASE_URL", &database.url)));
+        Self::spawn(command)
     }
 
     /// The address that it printed for `name`.
@@ -117,7 +119,11 @@ async fn with_no_setting_but_ports_it_serves_site_api_and_docs() {
         assert_eq!(answer.status, 200, "{name} {path}: {answer}");
     }
     assert!(server.said.contains("/register and create the first account"), "{}", server.said);
-    for name in ["auth-secret", "signing-key", "vestibule.sqlite", "vestibule.sqlite-wal"] {
+    let mut names = vec!["auth-secret", "signing-key"];
+    if folder.server_database().is_none() {
+        names.extend(["vestibule.sqlite", "vestibule.sqlite-wal"]);
+    }
+    for name in names {
         let mode =
             fs::metadata(folder.path().join("data").join(name)).unwrap().permissions().mode()
                 & 0o777;

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,15 +20,20 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
-use vestibule_api::{Api, ApiSettings, Database, Store};
+use vestibule_api::{Api, ApiSettings, Store};
 use vestibule_gateway::Upstream;
 use vestibule_types::{ClientAddress, Clock, Secret};
+
+use crate::database::{Engine, TestDatabase};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const PASSWORD: &str = "Str1ngst!";
 
 /// A folder of its own, gone with the test.
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    database: OnceLock<Box<TestDatabase>>,
+}
 
 impl Folder {
     pub fn new() -> Self {
@@ -38,24 +43,30 @@ impl Folder {
             std::env::temp_dir().join(format!("vestibule-journey-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self { path, database: OnceLock::new() }
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// The database that servers with this folder use, if it isn't a file in it.
+    pub fn server_database(&self) -> Option<&TestDatabase> {
+        let is_server = Engine::of_this_run() == Engine::Postgres;
+        is_server.then(|| self.database.get_or_init(|| Box::new(TestDatabase::new())).as_ref())
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
 /// An identity API on a database of its own.
 pub struct TestApi {
     pub clock: Clock,
-    pub folder: Folder,
+    pub database: Arc<TestDatabase>,
     pub inner: Api,
     pub client: Client,
 }
@@ -66,13 +77,16 @@ impl TestApi {
     }
 
     pub async fn with(settings: ApiSettings) -> Self {
-        let (clock, folder) = (Clock::stopped_at(NOW), Folder::new());
-        let database = Database::Sqlite(folder.path().join("vestibule.sqlite"));
-        let store = Store::open(&database).await.unwrap();
+        Self::on(&Arc::new(TestDatabase::new()), &Clock::stopped_at(NOW), settings).await
+    }
+
+    /// A node of its own on a database that several may share.
+    pub async fn on(database: &Arc<TestDatabase>, clock: &Clock, settings: ApiSettings) -> Self {
+        let store = Store::open(&database.database()).await.unwrap();
         let keys = Secrets { first: Secret::from_random([3; 32]), older: Vec::new() };
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
         let client = Client::of(Upstream::in_process(router));
-        Self { clock, folder, inner, client }
+        Self { clock: clock.clone(), database: database.clone(), inner, client }
     }
 
     /// Registers `username` and answers the user.
