@@ -3,6 +3,7 @@
 
 mod accounts;
 mod contract;
+mod feed;
 mod foreign;
 mod gateway;
 mod limits;
