@@ -17,8 +17,8 @@ pub struct ApiSettings {
     pub trusted_proxies: Vec<IpAddr>,
     /// Whether `/openapi.json` is served.
     pub docs: bool,
-    /// What gateways show to hear of ended sessions. None: there is no `/internal/revocations`.
-    pub feed_key: Option<Secret>,
+    /// Keys of which gateways show one to hear of ended sessions. None: there is no `/internal/revocations`.
+    pub feed_keys: Vec<Secret>,
 }
 
 impl Default for ApiSettings {
@@ -30,7 +30,7 @@ impl Default for ApiSettings {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             docs: true,
-            feed_key: None,
+            feed_keys: Vec::new(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::gateway::{Gateway, NoAnswer};
 use crate::guard::{Wants, ask_to_sign_in};
 use crate::path::CanonicalPath;
 use crate::problem::Problem;
+use crate::revoked::Standing;
 use crate::same_origin;
 use crate::session::SessionChange;
 use crate::visitor::Visitor;
@@ -49,12 +50,20 @@ impl Gateway {
     }
 }
 
-/// Whether the API behind the site answers.
+/// Whether the API behind the site answers, and how fresh the knowledge of revocations is (RV-03, RV-06).
 async fn ready(State(gateway): State<Gateway>) -> Response {
-    match gateway.probe().await {
-        Ok(()) => Json(json!({"status": "ready"})).into_response(),
-        Err(outage) => Problem::from(outage).into_response(),
+    if let Err(outage) = gateway.probe().await {
+        return Problem::from(outage).into_response();
     }
+    let ready = match gateway.0.revoked.standing() {
+        Standing::Unknown => return Problem::STALE.into_response(),
+        Standing::Off => json!({"status": "ready", "revocations": "off"}),
+        Standing::Followed => json!({"status": "ready", "revocations": "followed"}),
+        Standing::Stale(age) => {
+            json!({"status": "ready", "revocations": "stale", "age_s": age.as_secs()})
+        }
+    };
+    Json(ready).into_response()
 }
 
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
@@ -105,9 +114,7 @@ fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
 
 fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
     let (session, change) = match opened {
-        Opened::Session(session) if gateway.0.ended.contains(&session.sid) => {
-            (None, SessionChange::End)
-        }
+        Opened::Session(session) if gateway.is_ended(&session) => (None, SessionChange::End),
         Opened::Session(session) => (Some(session), SessionChange::Keep),
         Opened::Broken => (None, SessionChange::End),
         Opened::Absent | Opened::UnknownKey | Opened::Doubled => (None, SessionChange::Keep),
@@ -117,8 +124,9 @@ fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor
     Visitor::new(session, change, address, &head.headers, now)
 }
 
-/// The guard asks for a valid session, never for a cookie (GW-07). Before a page is made, by us or by the UI,
-/// the session is made fresh: while a page renders, nobody can set a cookie.
+/// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is
+/// too old (RV-03); a call to the API needs none, since the API checks by itself. Before a page is made, by us
+/// or by the UI, the session is made fresh: while a page renders, nobody can set a cookie.
 async fn admit(
     gateway: &Gateway,
     visitor: &Visitor,
@@ -131,6 +139,11 @@ async fn admit(
     let is_made_fresh = is_guarded || is_page_of_ui && visitor.session().is_some();
     if !is_made_fresh {
         return Ok(());
+    }
+    let is_call = path.as_str().starts_with("/api/v1/");
+    let is_unknown = || gateway.0.revoked.standing() == Standing::Unknown;
+    if is_guarded && !is_call && visitor.session().is_some() && is_unknown() {
+        return Err(Problem::STALE.into_response());
     }
     match gateway.fresh(visitor).await {
         Ok(_) => Ok(()),
@@ -147,9 +160,7 @@ fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Respo
     let now = gateway.0.clock.now();
     let (change, since) = visitor.change();
     let change = match change {
-        SessionChange::Replace(session) if gateway.0.ended.contains(&session.sid) => {
-            SessionChange::End
-        }
+        SessionChange::Replace(session) if gateway.is_ended(&session) => SessionChange::End,
         SessionChange::Replace(_) if now - since > LATE => SessionChange::Keep,
         change => change,
     };

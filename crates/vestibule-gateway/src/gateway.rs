@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -16,6 +17,7 @@ use crate::flight::{Flights, Refreshed};
 use crate::guard::Guard;
 use crate::path::PathPattern;
 use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
+use crate::revoked::Revocations;
 use crate::seal::SealKeys;
 use crate::session::{Session, SessionUser, SpreadKey};
 use crate::site::Site;
@@ -38,11 +40,24 @@ pub(crate) struct Parts {
     pub(crate) cookie: SessionCookie,
     pub(crate) guard: Guard,
     pub(crate) ended: Arc<Ended>,
+    pub(crate) revoked: Revocations,
     pub(crate) clock: Clock,
     pub(crate) flights: Flights,
     /// Sign-outs that the API has not heard of yet.
     pub(crate) unconfirmed: Mutex<Vec<(Visitor, Session)>>,
     spread: SpreadKey,
+}
+
+/// What a gateway is told, besides its keys and its API.
+pub struct GatewaySettings {
+    /// The public origin.
+    pub site: Site,
+    /// The web server that has the site's other pages, if there is one.
+    pub ui: Option<Upstream>,
+    /// Paths that need a session, besides `/dashboard/**`.
+    pub protect: Vec<PathPattern>,
+    /// How old the knowledge of revocations may be before guarded pages are refused (RV-03).
+    pub max_stale: Duration,
 }
 
 /// Why a call for a visitor has no answer.
@@ -57,21 +72,15 @@ pub enum NoAnswer {
 }
 
 impl Gateway {
-    /// A gateway for `site` in front of `api`, and of `ui` if the site has pages elsewhere. `protect` names
-    /// paths that need a session, besides `/dashboard/**`.
-    pub fn new(
-        site: Site,
-        keys: &SealKeys,
-        api: Upstream,
-        ui: Option<Upstream>,
-        protect: Vec<PathPattern>,
-        clock: Clock,
-    ) -> Self {
+    /// A gateway in front of `api`. It follows no revocations until it is told to.
+    pub fn new(settings: GatewaySettings, keys: &SealKeys, api: Upstream, clock: Clock) -> Self {
+        let GatewaySettings { site, ui, protect, max_stale } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
             spread: SpreadKey::new(keys),
             guard: Guard::new(protect),
             ended: Arc::new(Ended::new(clock.clone())),
+            revoked: Revocations::new(max_stale),
             flights: Flights::new(clock.clone()),
             unconfirmed: Mutex::default(),
             site,
@@ -97,6 +106,11 @@ impl Gateway {
     /// [`Outage`] if it doesn't.
     pub async fn probe(&self) -> Result<(), Outage> {
         self.0.api.send(get("/health")).await.map(drop)
+    }
+
+    /// Whether the session is over before its time: signed out here, or revoked by the API.
+    pub(crate) fn is_ended(&self, session: &Session) -> bool {
+        self.0.ended.contains(&session.sid) || self.0.revoked.contains(session)
     }
 
     /// Makes sure that the visitor's access token is good for a call: refreshed ahead of time, by a part of
@@ -128,7 +142,7 @@ impl Gateway {
         let now = self.0.clock.now();
         let refreshed = self.refreshed(session).await;
         // Signed out meanwhile: the sign-out wins.
-        if self.0.ended.contains(&session.sid) {
+        if self.is_ended(session) {
             visitor.end(now);
             return Err(NoAnswer::SignedOut);
         }

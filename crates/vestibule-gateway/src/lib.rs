@@ -6,6 +6,7 @@
 mod browser;
 mod cookie;
 mod ended;
+mod feed;
 mod flight;
 mod forward;
 mod gateway;
@@ -15,6 +16,7 @@ mod path;
 mod problem;
 mod requests;
 mod return_path;
+mod revoked;
 pub mod same_origin;
 mod seal;
 mod session;
@@ -25,7 +27,8 @@ mod upstream;
 mod visitor;
 
 pub use cookie::{CookieError, Opened, SessionCookie};
-pub use gateway::{Gateway, NoAnswer};
+pub use feed::FeedLost;
+pub use gateway::{Gateway, GatewaySettings, NoAnswer};
 pub use guard::{Wants, ask_to_sign_in, redirect};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
 pub use problem::Problem;

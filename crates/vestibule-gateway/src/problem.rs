@@ -73,6 +73,14 @@ impl Problem {
     )
     .after(2);
 
+    /// Nothing is known, or nothing new enough, of sessions that were ended elsewhere (RV-03).
+    pub const STALE: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "revocations_unknown",
+        "Whether this session was ended elsewhere can't be found out at the moment.",
+    )
+    .after(2);
+
     const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
         Self { status, code, detail, retry_after: None }
     }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use vestibule_types::{Access, Refresh, Token, TokenAnswer};
 
 use crate::session::Session;
@@ -68,6 +69,17 @@ impl Tokens {
     }
 }
 
+/// What an access token says of its session at the API, and of when it was made: read, not believed.
+#[derive(Default, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) sid: Option<String>,
+    pub(crate) iat: Option<i64>,
+}
+
+pub(crate) fn facts(token: &Token<Access>) -> Facts {
+    claims(token.reveal()).unwrap_or_default()
+}
+
 /// Seconds that an access token lives. Its claims are read, not believed: the API checks them.
 fn life_of(token: &str, now: i64) -> i64 {
     #[derive(Deserialize)]
@@ -75,11 +87,14 @@ fn life_of(token: &str, now: i64) -> i64 {
         exp: i64,
         iat: Option<i64>,
     }
-    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
-    let times = claims.and_then(|claims| serde_json::from_slice::<Times>(&claims).ok());
-    times.map_or(USUAL_ACCESS_LIFE, |times| {
+    claims::<Times>(token).map_or(USUAL_ACCESS_LIFE, |times| {
         times.exp.saturating_sub(times.iat.unwrap_or(now)).max(0)
     })
+}
+
+fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&claims).ok()
 }
 
 /// The `refresh_token` that an answer sets, and when it dies.

@@ -77,6 +77,7 @@ async fn main() -> Result<(), Failure> {
         secrets: random_secret()?,
         ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
         protect: vec![],
+        max_stale: Duration::from_secs(60),
     };
     let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
     let (_, router) = wiring::site(parts, upstream, clock.clone());

@@ -12,19 +12,26 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 use vestibule_api::{Api, ApiSettings, Database, Store};
-use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
-use vestibule_types::Clock;
+use vestibule_gateway::{FeedLost, Gateway, InvalidUpstream, Site, Upstream};
+use vestibule_types::{Clock, Secret};
 
-use crate::secrets::{SecretError, Secrets, Source, open_folder, read, reserve_file};
+use crate::secrets::{
+    SecretError, Secrets, Source, open_folder, random_secret, read, reserve_file,
+};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve,
-    SiteArgs, Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, FeedArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role,
+    Serve, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
 /// Shortest life of a token off loopback, in seconds (JW-11): rotation needs a life far above network delay.
 const LEAST_LIFE: i64 = 300;
+
+const FEED_KEY: &str = "VESTIBULE_FEED_KEY";
+
+/// Printed by a gateway that does not follow revocations.
+const NO_FEED: &str = "sign-outs elsewhere reach this site only when the API is asked, at the latest when an access token ends: set VESTIBULE_FEED_KEY here and at the API";
 
 /// How often, and how far apart, a gateway looks for its API before it gives up.
 const PROBES: u32 = 8;
@@ -71,6 +78,11 @@ pub enum RunError {
         /// Why not.
         cause: vestibule_gateway::Outage,
     },
+    /// The API does not take our key.
+    #[error(
+        "the API at {0} refuses this gateway's feed key. Give both the same VESTIBULE_FEED_KEY, or the gateway none"
+    )]
+    FeedKey(String),
     /// The operating system.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -105,7 +117,7 @@ pub fn say_error(error: &RunError) {
 }
 
 async fn run_all(settings: Serve) -> Result<(), RunError> {
-    let Serve { site: site_args, api: api_args, data, process } = settings;
+    let Serve { site: site_args, api: api_args, feed, data, process } = settings;
     let site_socket = listen(site_args.site_listen, "--site-listen").await?;
     let api_socket = listen(api_args.api_listen, "--api-listen").await?;
     let site = public_site(&site_args, &site_socket)?;
@@ -117,11 +129,25 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
     open_folder(&data.data)?;
     let secret = auth_secret(&site_args, &data.data, is_exposed)?;
     let key = signing_key(&api_args, &data.data, is_exposed)?;
-    differ(&secret, &key)?;
+    let feed_key = feed_key(&feed, &data.data, is_exposed)?;
+    differ(&[
+        ("AUTH_SECRET", Some(&secret)),
+        ("VESTIBULE_SIGNING_KEY", Some(&key)),
+        (FEED_KEY, feed_key.as_ref()),
+    ])?;
+    // If there is none, one that nobody else knows: the site in this process follows all the same.
+    let feed_keys: Vec<Secret> = match feed_key {
+        Some(keys) => keys.all().cloned().collect(),
+        None => vec![random_secret()?],
+    };
     let clock = Clock::system();
-    let (api, api_router) = open_api(&api_args, &data, key, &api_socket, &clock).await?;
+    let (api, api_router) =
+        open_api(&api_args, &data, key, feed_keys.clone(), &api_socket, &clock).await?;
     let parts = site_parts(&site_args, site.clone(), secret)?;
-    let (_, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
+    let (gateway, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
+    // Without it the site says on `/ready` that it is not; the log says why.
+    let _goes_on_trying = gateway.follow_revocations(&feed_keys[0]).await;
+    drop(gateway);
 
     let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
     say(
@@ -147,14 +173,17 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
 }
 
 async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
-    let ApiOnly { api: args, data, process } = settings;
+    let ApiOnly { api: args, feed, data, process } = settings;
     let socket = listen(args.api_listen, "--api-listen").await?;
     let is_exposed = !is_loopback(&socket)?;
     let mut weak = Vec::new();
     check_api(&args, is_exposed, &mut weak)?;
     open_folder(&data.data)?;
     let key = signing_key(&args, &data.data, is_exposed)?;
-    let (api, router) = open_api(&args, &data, key, &socket, &Clock::system()).await?;
+    let feed_key = feed_key(&feed, &data.data, is_exposed)?;
+    differ(&[("VESTIBULE_SIGNING_KEY", Some(&key)), (FEED_KEY, feed_key.as_ref())])?;
+    let feed_keys = feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default();
+    let (api, router) = open_api(&args, &data, key, feed_keys, &socket, &Clock::system()).await?;
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
     say(
@@ -175,7 +204,7 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
 }
 
 async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
-    let GatewayOnly { api: url, site: args, data, process } = settings;
+    let GatewayOnly { api: url, site: args, feed, data, process } = settings;
     let socket = listen(args.site_listen, "--site-listen").await?;
     let site = public_site(&args, &socket)?;
     let mut weak = Vec::new();
@@ -185,10 +214,15 @@ async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
         open_folder(&data.data)?;
     }
     let secret = auth_secret(&args, &data.data, is_exposed)?;
+    let feed_key = feed_source(&feed, &data.data, is_exposed).find()?;
+    differ(&[("AUTH_SECRET", Some(&secret)), (FEED_KEY, feed_key.as_ref())])?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
     let parts = site_parts(&args, site.clone(), secret)?;
     let (gateway, router) = wiring::site(parts, api, Clock::system());
     find_api(&gateway, &url).await?;
+    if !follow(&gateway, feed_key, &url).await? {
+        weak.push(NO_FEED.to_owned());
+    }
 
     say(
         &[("Site", site.origin().to_owned()), ("API", url.to_string())],
@@ -232,6 +266,7 @@ async fn open_api(
     args: &ApiArgs,
     data: &DataArgs,
     keys: Secrets,
+    feed_keys: Vec<Secret>,
     socket: &TcpListener,
     clock: &Clock,
 ) -> Result<(Api, Router), RunError> {
@@ -243,7 +278,7 @@ async fn open_api(
         cors_origins: args.cors_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
         docs: api_docs(args, socket),
-        feed_key: None,
+        feed_keys,
     };
     Ok(wiring::api(store, keys, settings, clock.clone()).await?)
 }
@@ -255,7 +290,8 @@ fn api_docs(args: &ApiArgs, socket: &TcpListener) -> bool {
 fn site_parts(args: &SiteArgs, site: Site, secrets: Secrets) -> Result<SiteParts, RunError> {
     let ui = args.ui.as_ref().map(Upstream::at).transpose();
     let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
-    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone() })
+    let max_stale = Duration::from_secs(args.max_stale);
+    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone(), max_stale })
 }
 
 /// The setting, or localhost with the port that is listened on.
@@ -344,6 +380,25 @@ fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secrets,
     .load()
 }
 
+/// The feed key as the API has it: on loopback made where none is given, elsewhere there may be none.
+fn feed_key(
+    args: &FeedArgs,
+    data: &Path,
+    is_exposed: bool,
+) -> Result<Option<Secrets>, SecretError> {
+    let source = feed_source(args, data, is_exposed);
+    if is_exposed { source.find() } else { source.load().map(Some) }
+}
+
+fn feed_source<'a>(args: &'a FeedArgs, data: &Path, is_exposed: bool) -> Source<'a> {
+    Source {
+        variable: FEED_KEY,
+        value: secret_variable(FEED_KEY),
+        file: args.feed_key_file.as_deref(),
+        kept_in: (!is_exposed).then(|| data.join("feed-key")),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "secrets are settings, but must not be arguments (SE-02)"
@@ -352,12 +407,19 @@ fn secret_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whoever verifies tokens has the signing key; it must not open cookies too (JW-08).
-fn differ(secrets: &Secrets, keys: &Secrets) -> Result<(), RunError> {
-    if secrets.all().any(|secret| keys.all().any(|key| key == secret)) {
-        let said =
-            "AUTH_SECRET and VESTIBULE_SIGNING_KEY are the same. Make two: openssl rand -base64 32";
-        return Err(RunError::Setting(said.to_owned()));
+/// Each opens something else, and others hold it: whoever verifies tokens has the signing key, whoever asks
+/// for revocations the feed key, and neither must open cookies (JW-08).
+fn differ(secrets: &[(&str, Option<&Secrets>)]) -> Result<(), RunError> {
+    let given: Vec<_> =
+        secrets.iter().filter_map(|(name, secrets)| Some((name, (*secrets)?))).collect();
+    for (at, (name, secrets)) in given.iter().enumerate() {
+        for (other, keys) in &given[at + 1..] {
+            if secrets.all().any(|secret| keys.all().any(|key| key == secret)) {
+                let said =
+                    format!("{name} and {other} are the same. Make two: openssl rand -base64 32");
+                return Err(RunError::Setting(said));
+            }
+        }
     }
     Ok(())
 }
@@ -373,6 +435,17 @@ async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {
             Err(_) => tokio::time::sleep(BETWEEN_PROBES).await,
         }
         tries += 1;
+    }
+}
+
+/// Follows the API's revocations, if there is a key. Whether the API has them; an outage says nothing of that,
+/// and until it is over the site is not ready (RV-06).
+async fn follow(gateway: &Gateway, key: Option<Secrets>, url: &url::Url) -> Result<bool, RunError> {
+    let Some(key) = key else { return Ok(false) };
+    match gateway.follow_revocations(&key.first).await {
+        Ok(has_feed) => Ok(has_feed),
+        Err(FeedLost::Refused) => Err(RunError::FeedKey(url.to_string())),
+        Err(FeedLost::TooMany | FeedLost::Outage(_)) => Ok(true),
     }
 }
 

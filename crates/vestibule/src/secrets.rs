@@ -88,18 +88,31 @@ impl Source<'_> {
     /// # Errors
     /// [`SecretError`], in words for whoever starts the server.
     pub fn load(self) -> Result<Secrets, SecretError> {
+        let (variable, kept_in) = (self.variable, self.kept_in.clone());
+        match (self.find()?, kept_in) {
+            (Some(secrets), _) => Ok(secrets),
+            (None, Some(path)) => make(&path),
+            (None, None) => Err(SecretError::Missing(variable)),
+        }
+    }
+
+    /// The secrets, if they were given or have been kept; here none are made.
+    ///
+    /// # Errors
+    /// [`SecretError`], as above.
+    pub fn find(self) -> Result<Option<Secrets>, SecretError> {
         if let Some(value) = self.value.filter(|value| !value.is_empty()) {
-            return parse(&value, self.variable);
+            return parse(&value, self.variable).map(Some);
         }
         if let Some(file) = self.file {
-            return parse(&read(file)?, &file.display().to_string());
+            return parse(&read(file)?, &file.display().to_string()).map(Some);
         }
-        let Some(kept_in) = self.kept_in else { return Err(SecretError::Missing(self.variable)) };
+        let Some(kept_in) = self.kept_in else { return Ok(None) };
         match read_private(&kept_in) {
             Err(SecretError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
-                make(&kept_in)
+                Ok(None)
             }
-            text => parse(&text?, &kept_in.display().to_string()),
+            text => parse(&text?, &kept_in.display().to_string()).map(Some),
         }
     }
 }
@@ -159,7 +172,10 @@ fn make(path: &Path) -> Result<Secrets, SecretError> {
 }
 
 /// Random bytes whose text reads as a secret again: one in a million happens to spell a word.
-fn random_secret() -> Result<Secret, SecretError> {
+///
+/// # Errors
+/// [`SecretError::NoRandomness`].
+pub fn random_secret() -> Result<Secret, SecretError> {
     loop {
         let mut bytes = [0_u8; Secret::LEAST];
         SystemRandom::new().fill(&mut bytes).map_err(|_| SecretError::NoRandomness)?;
@@ -272,6 +288,18 @@ mod tests {
         assert!(refused.to_string().starts_with("AUTH_SECRET is missing"), "{refused}");
         assert!(source(Some(""), None).load().is_err());
         assert!(source(Some(GOOD), None).load().is_ok());
+    }
+
+    #[test]
+    fn one_that_is_optional_is_found_and_not_made() {
+        let folder = Folder::new("find");
+        let file = folder.0.join("feed-key");
+        assert_eq!(source(None, Some(file.clone())).find().unwrap(), None);
+        assert_eq!(source(None, None).find().unwrap(), None);
+        assert!(!file.exists());
+        let made = source(None, Some(file.clone())).load().unwrap();
+        assert!(source(None, Some(file)).find().unwrap() == Some(made));
+        assert!(source(Some("weak"), None).find().is_err(), "a bad one is no missing one");
     }
 
     #[test]

@@ -31,9 +31,11 @@ Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
   DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (serve, api, migrate)
+  VESTIBULE_FEED_KEY, VESTIBULE_FEED_KEY_FILE            lets a gateway ask the API who was signed out elsewhere (all)
 Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
 To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
-On loopback a missing one is made and kept in the data folder; elsewhere it has to be given.
+On loopback a missing one is made and kept in the data folder; elsewhere it has to be given, except for the
+feed key, without which a gateway does not ask. A gateway never makes that one: it has to be the API's.
 NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set.";
 
 /// The parts that can run by themselves.
@@ -61,6 +63,9 @@ pub struct Serve {
     /// The API.
     #[command(flatten)]
     pub api: ApiArgs,
+    /// The key between gateway and API.
+    #[command(flatten)]
+    pub feed: FeedArgs,
     /// The data folder.
     #[command(flatten)]
     pub data: DataArgs,
@@ -75,6 +80,9 @@ pub struct ApiOnly {
     /// The API.
     #[command(flatten)]
     pub api: ApiArgs,
+    /// The key between gateway and API.
+    #[command(flatten)]
+    pub feed: FeedArgs,
     /// The data folder.
     #[command(flatten)]
     pub data: DataArgs,
@@ -92,6 +100,9 @@ pub struct GatewayOnly {
     /// The site.
     #[command(flatten)]
     pub site: SiteArgs,
+    /// The key between gateway and API.
+    #[command(flatten)]
+    pub feed: FeedArgs,
     /// The data folder.
     #[command(flatten)]
     pub data: DataArgs,
@@ -127,6 +138,10 @@ pub struct SiteArgs {
     /// A path that needs a session, besides /dashboard/**: '/account', '/teams/*/settings', '/billing/**'; may be repeated
     #[arg(long, value_name = "PATTERN", env = "VESTIBULE_PROTECT", value_delimiter = ',')]
     pub protect: Vec<PathPattern>,
+
+    /// How long guarded pages are still served while the API can't be asked who was signed out elsewhere, in seconds
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_MAX_STALE", default_value_t = 60, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub max_stale: u64,
 
     /// File with the secret that seals the session cookie
     #[arg(long, value_name = "FILE", env = "AUTH_SECRET_FILE")]
@@ -168,6 +183,15 @@ pub struct ApiArgs {
     /// File with the key that signs the tokens
     #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]
     pub signing_key_file: Option<PathBuf>,
+}
+
+/// The feed of revocations, from the API to its gateways.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Revocations")]
+pub struct FeedArgs {
+    /// File with the key by which a gateway asks the API who was signed out elsewhere
+    #[arg(long, value_name = "FILE", env = "VESTIBULE_FEED_KEY_FILE")]
+    pub feed_key_file: Option<PathBuf>,
 }
 
 /// Where things are kept.
@@ -310,6 +334,8 @@ mod tests {
             "vestibule --site-listen nowhere",
             "vestibule --access-ttl 0",
             "vestibule --access-ttl 30m",
+            "vestibule --max-stale 1",
+            "vestibule --max-stale 7200",
             "vestibule --throttle maybe",
             "vestibule --site-url app.example.com",
             "vestibule --protect billing",

@@ -1,9 +1,13 @@
 //! How the parts are joined: the API by itself, the site in front of any API, or both with nothing in between.
 
+use std::time::Duration;
+
 use axum::Router;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
-use vestibule_gateway::{Gateway, InvalidUpstream, PathPattern, SealKeys, Site, Upstream};
+use vestibule_gateway::{
+    Gateway, GatewaySettings, InvalidUpstream, PathPattern, SealKeys, Site, Upstream,
+};
 use vestibule_types::Clock;
 
 use crate::observe::{Ids, observed};
@@ -22,6 +26,8 @@ pub struct SiteParts {
     pub ui: Option<Upstream>,
     /// Paths that need a session, besides `/dashboard/**`.
     pub protect: Vec<PathPattern>,
+    /// How old the knowledge of revocations may be before guarded pages are refused.
+    pub max_stale: Duration,
 }
 
 /// The API, and what is served on its own socket: its routes and its documentation.
@@ -43,10 +49,12 @@ pub async fn api(
     Ok((api, observed(router, Ids::Given)))
 }
 
-/// The site in front of `api`, and its gateway.
+/// The site in front of `api`, and its gateway, which follows no revocations yet.
 pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
-    let keys = SealKeys::new(parts.secrets.first, parts.secrets.older);
-    let gateway = Gateway::new(parts.site, &keys, api, parts.ui, parts.protect, clock);
+    let SiteParts { site, secrets, ui, protect, max_stale } = parts;
+    let keys = SealKeys::new(secrets.first, secrets.older);
+    let settings = GatewaySettings { site, ui, protect, max_stale };
+    let gateway = Gateway::new(settings, &keys, api, clock);
     let router = vestibule_ui::site(gateway.clone());
     (gateway, observed(router, Ids::Own))
 }

@@ -31,7 +31,7 @@ pub(crate) fn router(api: Api) -> Router {
     if api.0.settings.docs {
         router = router.route("/openapi.json", get(async || axum::Json(openapi())));
     }
-    if api.0.settings.feed_key.is_some() {
+    if !api.0.settings.feed_keys.is_empty() {
         router = router.route("/internal/revocations", get(news::wait));
     }
     let cors = cors(&api.0.settings.cors_origins);

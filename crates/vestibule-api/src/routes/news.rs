@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
+use vestibule_types::Secret;
 
 use crate::Api;
 use crate::auth::bearer;
@@ -27,17 +28,21 @@ pub(crate) async fn wait(
     Query(After { after }): Query<After>,
 ) -> Result<Json<Page>, ApiError> {
     let shown = bearer(&headers)?;
-    let key = api.0.settings.feed_key.as_ref().ok_or(ApiError::BadBearer)?;
-    if verify_slices_are_equal(shown.as_bytes(), key.to_text().as_bytes()).is_err() {
+    let fits =
+        |key: &Secret| verify_slices_are_equal(shown.as_bytes(), key.to_text().as_bytes()).is_ok();
+    if !api.0.settings.feed_keys.iter().any(fits) {
         return Err(ApiError::BadBearer);
     }
     let after = after.as_deref();
     let mut changed = api.0.store.news_changed();
-    let page = async || api.0.store.page_after(after).ok_or(ApiError::Behind);
-    let first = page().await?;
+    let page = || {
+        let now = api.0.clock.now();
+        api.0.store.page_after(after, now).ok_or(ApiError::Behind)
+    };
+    let first = page()?;
     if first.has_news(after) {
         return Ok(Json(first));
     }
     let _news_or_heartbeat = tokio::time::timeout(HEARTBEAT, changed.changed()).await;
-    page().await.map(Json)
+    page().map(Json)
 }

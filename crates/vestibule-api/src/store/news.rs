@@ -74,6 +74,8 @@ pub(crate) struct Page {
     cursor: String,
     more: bool,
     age_ms: u64,
+    /// Unix seconds here: `until` is by the same clock.
+    now: i64,
     everyone_before: i64,
     revoked: Vec<(String, i64)>,
 }
@@ -176,8 +178,8 @@ impl Store {
     }
 
     /// What a gateway has not heard yet. `None` while this node does not know everything itself.
-    pub(crate) fn page_after(&self, cursor: Option<&str>) -> Option<Page> {
-        self.0.news.heard().page_after(cursor)
+    pub(crate) fn page_after(&self, cursor: Option<&str>, now: i64) -> Option<Page> {
+        self.0.news.heard().page_after(cursor, now)
     }
 
     /// Ends its waiting when there is news.
@@ -265,7 +267,7 @@ impl Heard {
         }
     }
 
-    fn page_after(&self, cursor: Option<&str>) -> Option<Page> {
+    fn page_after(&self, cursor: Option<&str>, now: i64) -> Option<Page> {
         let as_of = self.as_of?;
         if self.crowded.is_some() {
             return None;
@@ -294,6 +296,7 @@ impl Heard {
             cursor: format!("{}.{to}.{low}.{}", self.log_id, self.everyone_before),
             more: to < next,
             age_ms: u64::try_from(as_of.elapsed().as_millis()).unwrap_or(u64::MAX),
+            now,
             everyone_before: self.everyone_before,
             revoked,
         })

@@ -4,6 +4,7 @@
 mod accounts;
 mod contract;
 mod database;
+mod feed;
 mod foreign;
 mod gateway;
 mod limits;

@@ -7,9 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use axum::Router;
+use http::StatusCode;
 use serde_json::json;
+use tokio::sync::watch;
 use url::Url;
+use vestibule::server::serve;
 use vestibule_gateway::Upstream;
 
 use crate::support::{Browser, Client, Folder, PASSWORD, Tokens, person};
@@ -119,7 +124,7 @@ async fn with_no_setting_but_ports_it_serves_site_api_and_docs() {
         assert_eq!(answer.status, 200, "{name} {path}: {answer}");
     }
     assert!(server.said.contains("/register and create the first account"), "{}", server.said);
-    let mut names = vec!["auth-secret", "signing-key"];
+    let mut names = vec!["auth-secret", "signing-key", "feed-key"];
     if folder.server_database().is_none() {
         names.extend(["vestibule.sqlite", "vestibule.sqlite-wal"]);
     }
@@ -158,6 +163,7 @@ async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
     command.env("NEXT_PUBLIC_API_URL", api.url("API")).env("AUTH_SECRET", SECRET);
     let site = Server::spawn(command);
     assert!(!site_data.exists(), "a gateway with a secret keeps nothing");
+    assert!(site.said.contains("Weak: sign-outs elsewhere"), "it has no feed key: {}", site.said);
 
     let address = format!("http://127.0.0.1:{}", listening(&site)[0]);
     let browser = Browser::of(Upstream::at(&Url::parse(&address).unwrap()).unwrap());
@@ -201,7 +207,7 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
     let any = "127.0.0.1:0";
     let https = ["--site-url", "https://app.example.com"];
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 15] = [
         (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
         (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
         (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),
@@ -216,6 +222,11 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
             &[],
             &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", SECRET)],
             &["the same", "openssl"],
+        ),
+        (
+            &[],
+            &[("VESTIBULE_SIGNING_KEY", KEY), ("VESTIBULE_FEED_KEY", KEY)],
+            &["VESTIBULE_SIGNING_KEY and VESTIBULE_FEED_KEY are the same", "openssl"],
         ),
         (&https, &[("VESTIBULE_SIGNING_KEY", KEY)], &["AUTH_SECRET is missing"]),
         (&https, &[("AUTH_SECRET", SECRET)], &["VESTIBULE_SIGNING_KEY is missing"]),
@@ -267,6 +278,33 @@ fn a_gateway_whose_api_cannot_be_reached_says_so_and_ends() {
     assert!(refusal.contains("http://127.0.0.1:1") && refusal.contains("--api"), "{refusal}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_whose_feed_key_the_api_refuses_says_so_and_ends() {
+    let folder = Folder::new();
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
+    let refuses = Router::new().fallback(async || StatusCode::UNAUTHORIZED);
+    let (_running, stopped) = watch::channel(false);
+    tokio::spawn(serve(socket, refuses, stopped, Duration::ZERO));
+    let data = folder.path().to_str().unwrap();
+    let mut command = vestibule(&[
+        "gateway",
+        "--log",
+        "error",
+        "--api",
+        &url,
+        "--site-listen",
+        "127.0.0.1:0",
+        "--data",
+        data,
+    ]);
+    command.env("VESTIBULE_FEED_KEY", KEY);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let refusal = refusal(&output);
+    assert!(refusal.contains(&url) && refusal.contains("VESTIBULE_FEED_KEY"), "{refusal}");
+    assert!(!refusal.contains(KEY), "SE-05: {refusal}");
+}
+
 #[test]
 fn df_02_what_is_weak_is_printed_at_the_start() {
     let folder = Folder::new();
@@ -296,6 +334,9 @@ fn help_names_every_setting_and_the_secrets() {
         "--protect",
         "AUTH_SECRET",
         "VESTIBULE_SIGNING_KEY",
+        "VESTIBULE_FEED_KEY",
+        "--feed-key-file",
+        "--max-stale",
         "gateway",
         "migrate",
     ] {

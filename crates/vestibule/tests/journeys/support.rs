@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::Upstream;
+use vestibule_gateway::{Gateway, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
@@ -128,14 +128,27 @@ impl TestApi {
 
     /// The site in front of anything, with this API's clock.
     pub fn site_over(&self, api: Upstream, ui: Option<Upstream>) -> Browser {
+        self.gateway_over(api, ui, Duration::from_secs(60)).1
+    }
+
+    /// The same with its gateway, which can be told to follow revocations.
+    pub fn gateway_over(
+        &self,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> (Gateway, Browser) {
         let parts = SiteParts {
             site: "http://localhost:3000".parse().unwrap(),
             secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
             ui,
-            protect: vec!["/billing/**".parse().unwrap()],
+            protect: ["/billing/**", "/api/v1/teams/**"]
+                .map(|guarded| guarded.parse().unwrap())
+                .to_vec(),
+            max_stale,
         };
-        let (_, router) = wiring::site(parts, api, self.clock.clone());
-        Browser::of(Upstream::in_process(router))
+        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
+        (gateway, Browser::of(Upstream::in_process(router)))
     }
 }
 
