@@ -1,0 +1,5 @@
+//! What tests need from the machine, and nothing but tests: a real PostgreSQL server of their own.
+//!
+//! A dependency of tests alone (`[dev-dependencies]`): `cargo xtask test` fails if a part of the product uses it.
+
+pub mod postgres;
