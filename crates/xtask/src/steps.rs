@@ -14,7 +14,7 @@ use crate::tools;
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Step {
-    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, npm packages.
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, npm packages.
     Tools,
     /// Format of the Rust code.
     Format,
@@ -73,6 +73,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::rust()?;
             tools::node()?;
             tools::chromium()?;
+            tools::postgres()?;
             packages(&browser_tests(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -87,7 +88,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
 /// What one step alone needs.
 fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
-        Step::Tools | Step::Boundaries | Step::Rust => Ok(()),
+        Step::Tools | Step::Boundaries => Ok(()),
+        Step::Rust => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
         Step::Browser => {

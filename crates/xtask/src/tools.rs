@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use vestibule_testbed::postgres::Installed;
+
 use crate::command::{Failure, command, probe, run};
 
 /// Oldest major version of Node.js that the tests run with.
@@ -10,7 +12,9 @@ const NODE: u32 = 20;
 const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
 /// A browser, and letters for it to write with.
-const PACKAGES: [&str; 2] = ["chromium", "fonts-dejavu-core"];
+const CHROMIUM: [&str; 2] = ["chromium", "fonts-dejavu-core"];
+
+const POSTGRES: [&str; 1] = ["postgresql"];
 
 /// rustfmt and clippy.
 pub(crate) fn rust() -> Result<(), Failure> {
@@ -55,28 +59,35 @@ pub(crate) fn chromium() -> Result<(), Failure> {
             false => Err(Failure(format!("CHROMIUM is {}, which is not there", named.display()))),
         };
     }
-    if is_installed() {
-        return Ok(());
-    }
+    installed(&CHROMIUM, || {
+        let found = BROWSERS.iter().any(|path| Path::new(path).exists());
+        found.then_some(()).ok_or_else(|| {
+            format!(
+                "Chromium is neither {}. Install it: sudo apt-get install {}; or name one: CHROMIUM=/path/to/chromium",
+                BROWSERS.join(" nor "),
+                CHROMIUM.join(" ")
+            )
+        })
+    })
+}
+
+/// PostgreSQL's programs: installed now, if they are missing and this user may. No server has to run.
+pub(crate) fn postgres() -> Result<(), Failure> {
+    installed(&POSTGRES, || Installed::find().map(drop))
+}
+
+/// Looks, installs `packages` if that is ours to do, and looks again.
+fn installed(packages: &[&str], look: impl Fn() -> Result<(), String>) -> Result<(), Failure> {
+    let Err(missing) = look() else { return Ok(()) };
     let may_install =
         probe("id", &["-u"]).as_deref() == Some("0") && probe("apt-get", &["--version"]).is_some();
     if !may_install {
-        return Err(Failure(format!(
-            "Chromium is missing. Install it: sudo apt-get install {}; or name one: CHROMIUM=/path/to/chromium",
-            PACKAGES.join(" ")
-        )));
+        return Err(Failure(missing));
     }
-    println!("Chromium is missing: installing it");
+    println!("installing {}", packages.join(" "));
     apt_get(&["update"])?;
-    apt_get(&[&["install", "-y", "--no-install-recommends"][..], &PACKAGES].concat())?;
-    match is_installed() {
-        true => Ok(()),
-        false => Err(Failure(format!("it was installed, but is not at {}", BROWSERS.join(" or ")))),
-    }
-}
-
-fn is_installed() -> bool {
-    BROWSERS.iter().any(|path| Path::new(path).exists())
+    apt_get(&[&["install", "-y", "--no-install-recommends"][..], packages].concat())?;
+    look().map_err(|missing| Failure(format!("it was installed, and still: {missing}")))
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), Failure> {
