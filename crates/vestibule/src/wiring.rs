@@ -50,7 +50,7 @@ pub fn api(
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
     }
-    Ok((api, observed(router, Ids::Given)))
+    Ok((api, observed(router, "api", Ids::Given)))
 }
 
 /// The site in front of `api`, and its gateway.
@@ -58,7 +58,7 @@ pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) 
     let keys = SealKeys::new(parts.secrets.first, parts.secrets.older);
     let gateway = Gateway::new(parts.site, &keys, api, parts.ui, parts.protect, clock);
     let router = vestibule_ui::site(gateway.clone());
-    (gateway, observed(router, Ids::Own))
+    (gateway, observed(router, "gateway", Ids::Own))
 }
 
 /// The API at `url`, given with or without `/api/v1` at its end.

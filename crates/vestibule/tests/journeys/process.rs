@@ -18,7 +18,7 @@ const SECRET: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
 const KEY: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
 
 /// `vestibule` with an environment of its own.
-fn vestibule(arguments: &[&str]) -> Command {
+pub(super) fn vestibule(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command
         .args(arguments)
@@ -30,21 +30,21 @@ fn vestibule(arguments: &[&str]) -> Command {
 }
 
 /// A running server and what it printed at its start.
-struct Server {
-    child: Child,
-    said: String,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) said: String,
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
+    pub(super) fn start(arguments: &[&str]) -> Self {
         Self::spawn(vestibule(arguments))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command) -> Self {
         Self::spawn_logging(&mut command, Stdio::null())
     }
 
-    fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
+    pub(super) fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
         let mut child = command.stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Everything on ports of its own.
-    fn serve(folder: &Folder, more: &[&str]) -> Self {
+    pub(super) fn serve(folder: &Folder, more: &[&str]) -> Self {
         let data = folder.path().join("data");
         let mut arguments = vec![
             "--site-listen",
@@ -70,18 +70,22 @@ impl Server {
     }
 
     /// The address that it printed for `name`.
-    fn url(&self, name: &str) -> String {
+    pub(super) fn url(&self, name: &str) -> String {
         let line = self
             .said
             .lines()
             .find(|line| line.trim_start().starts_with(name))
             .unwrap_or_else(|| panic!("{}", self.said));
         let url = line.split_whitespace().last().unwrap();
-        url.replace("localhost", "127.0.0.1").replace("/api/v1", "")
+        url.replace("localhost", "127.0.0.1").replace("/api/v1", "").replace("/metrics", "")
     }
 
-    fn client(&self, name: &str) -> Client {
-        Client::of(Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap())
+    pub(super) fn upstream(&self, name: &str) -> Upstream {
+        Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap()
+    }
+
+    pub(super) fn client(&self, name: &str) -> Client {
+        Client::of(self.upstream(name))
     }
 
     fn signal(&self, signal: &str) {
@@ -195,10 +199,11 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
     let any = "127.0.0.1:0";
     let https = ["--site-url", "https://app.example.com"];
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 14] = [
+    let cases: [Case<'_>; 15] = [
         (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
         (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
         (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),
+        (&["--metrics-listen", &taken], &[], &["can't listen", "--metrics-listen"]),
         (&["--data", "/dev/null/x"], &[], &["/dev/null/x", "--data"]),
         (&[], &[("AUTH_SECRET", "hunter2")], &["AUTH_SECRET", "openssl rand -base64 32"]),
         (
