@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    AssertSqlSafe, Connection as _, SqlSafeStr as _, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
+};
 
 pub(crate) use sessions::NewSession;
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
@@ -45,7 +48,10 @@ impl Store {
                 .acquire_timeout(Duration::from_secs(5))
                 .test_before_acquire(false)
         };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1)
+            .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+            .connect_with(options.clone())
+            .await?;
         migrator().run(&writer).await?;
         let readers = pool(4).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
@@ -66,6 +72,14 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection may be used again. When a commit fails for want of disk, SQLite has rolled back before sqlx
+/// does; sqlx then believes for ever that a transaction is open, and no other can begin.
+async fn is_at_rest(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // A rollback may still be on its way to the connection's thread.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// The tables, in steps that are never edited once released.

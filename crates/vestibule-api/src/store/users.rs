@@ -128,6 +128,9 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT DO NOTHING
             RETURNING id, name, username, email, profile_image_url, tier_id";
+        // Without a transaction the row comes before the commit, and whoever takes just the row never hears that
+        // the commit failed.
+        let mut tx = self.begin().await?;
         let row = sqlx::query_as(SQL)
             .bind(new.username.as_str())
             .bind(new.email.as_str())
@@ -136,8 +139,9 @@ impl Store {
             .bind(password_hash)
             .bind(PictureUrl::default().as_str().to_owned())
             .bind(now)
-            .fetch_optional(&self.writer)
+            .fetch_optional(&mut *tx)
             .await?;
+        tx.commit().await?;
         match row {
             Some(Row(user)) => Ok(Ok(user)),
             None => {

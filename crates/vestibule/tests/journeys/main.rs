@@ -3,6 +3,7 @@
 
 mod accounts;
 mod contract;
+mod disk;
 mod foreign;
 mod gateway;
 mod limits;

@@ -5,8 +5,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use url::Url;
@@ -351,48 +349,6 @@ async fn sigterm_lets_a_running_request_finish() {
 }
 
 #[tokio::test]
-async fn a_crash_at_any_moment_loses_nothing_that_was_acknowledged() {
-    let folder = Folder::new();
-    let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..4 {
-        let mut server = Server::serve(&folder, &["--throttle", "off"]);
-        let client = server.client("API");
-        let killed = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = (0..4)
-            .map(|writer| {
-                let (client, killed) = (client.clone(), killed.clone());
-                tokio::spawn(async move {
-                    let mut done = Vec::new();
-                    for number in 0.. {
-                        let username = format!("r{round}w{writer}n{number}");
-                        match client.try_post_json("/api/v1/user", &person(&username)).await {
-                            Some(201) => done.push(username),
-                            _ if killed.load(Ordering::SeqCst) => return done,
-                            other => panic!("{username}: {other:?}"),
-                        }
-                    }
-                    done
-                })
-            })
-            .collect();
-        // Killed once the first writer has got a little way, while all four are at it.
-        while client.log_in(&format!("r{round}w0n{round}"), PASSWORD).await.status != 200 {}
-        killed.store(true, Ordering::SeqCst);
-        server.child.kill().unwrap();
-        server.child.wait().unwrap();
-        for writer in writers {
-            acknowledged.extend(writer.await.unwrap());
-        }
-    }
-    assert!(acknowledged.len() >= 8, "{}", acknowledged.len());
-    let server = Server::serve(&folder, &["--throttle", "off"]);
-    let client = server.client("API");
-    for username in &acknowledged {
-        assert_eq!(client.log_in(username, PASSWORD).await.status, 200, "{username} is lost");
-    }
-}
-
-#[tokio::test]
 async fn rv_09_a_logout_that_was_answered_survives_a_crash() {
     let folder = Folder::new();
     let mut server = Server::serve(&folder, &[]);
@@ -544,7 +500,7 @@ async fn ky_03_ky_06_new_keys_in_front_of_the_old_ones_sign_nobody_out() {
 }
 
 /// The site of a process that was told another public address than the one it listens on.
-fn site_of(server: &Server) -> Upstream {
+pub(super) fn site_of(server: &Server) -> Upstream {
     let api = Url::parse(&server.url("API")).unwrap().port();
     let ports = listening(server);
     let port = ports.into_iter().find(|port| Some(*port) != api).unwrap();
