@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod client;
+mod counts;
 mod error;
 mod jwt;
 mod keeping_up;

@@ -1,4 +1,4 @@
-//! What every request gets, whichever part answers it: an id, a log line, and a 500 in place of a panic.
+//! What every request gets, whichever part answers it: an id, a log line, a count, and a 500 in place of a panic.
 
 use std::any::Any;
 use std::time::Instant;
@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
+use metrics::counter;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 use vestibule_types::Detail;
@@ -22,16 +23,16 @@ pub enum Ids {
     Given,
 }
 
-/// Puts the three around `router`.
-pub fn observed(router: Router, ids: Ids) -> Router {
+/// Puts the four around `router`, whose `role` is what its requests are counted by.
+pub fn observed(router: Router, role: &'static str, ids: Ids) -> Router {
     router
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(move |request: Request, next: Next| observe(ids, request, next)))
+        .layer(from_fn(move |request: Request, next: Next| observe(role, ids, request, next)))
 }
 
 const REQUEST_ID: &str = "x-request-id";
 
-async fn observe(ids: Ids, mut request: Request, next: Next) -> Response {
+async fn observe(role: &'static str, ids: Ids, mut request: Request, next: Next) -> Response {
     let given =
         request.headers().get(REQUEST_ID).filter(|id| ids == Ids::Given && is_well_formed(id));
     let id = given.cloned().unwrap_or_else(new_id);
@@ -46,6 +47,7 @@ async fn observe(ids: Ids, mut request: Request, next: Next) -> Response {
         let elapsed_ms = started.elapsed().as_millis() as u64;
         // The path without its query, which may hold what people typed; escaped, so that it forges no line (LO-02).
         tracing::info!(http.method = %method, http.path = ?path, http.status = status, elapsed_ms, "answered");
+        counter!("vestibule_http_requests_total", "role" => role, "status" => status.to_string()).increment(1);
         response.headers_mut().insert(REQUEST_ID, id);
         response
     }

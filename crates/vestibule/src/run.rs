@@ -15,6 +15,7 @@ use vestibule_api::{Api, ApiSettings, Database, Store};
 use vestibule_gateway::{FeedLost, Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::{Clock, Secret};
 
+use crate::metrics;
 use crate::secrets::{
     SecretError, Secrets, Source, open_folder, random_secret, read, reserve_file,
 };
@@ -83,6 +84,9 @@ pub enum RunError {
         "the API at {0} refuses this gateway's feed key. Give both the same VESTIBULE_FEED_KEY, or the gateway none"
     )]
     FeedKey(String),
+    /// The collection of metrics.
+    #[error(transparent)]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The operating system.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -118,6 +122,7 @@ pub fn say_error(error: &RunError) {
 
 async fn run_all(settings: Serve) -> Result<(), RunError> {
     let Serve { site: site_args, api: api_args, feed, data, process } = settings;
+    let metrics = metrics_part(&process).await?;
     let site_socket = listen(site_args.site_listen, "--site-listen").await?;
     let api_socket = listen(api_args.api_listen, "--api-listen").await?;
     let site = public_site(&site_args, &site_socket)?;
@@ -151,7 +156,7 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
 
     let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
     say(
-        &[
+        [
             ("Site", site.origin().to_owned()),
             ("API", format!("{api_url}/api/v1")),
             (
@@ -163,17 +168,21 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
                 },
             ),
             ("Data", database(&data)?.to_string()),
-        ],
+        ]
+        .into_iter()
+        .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
-    serve_all(vec![(site_socket, site_router), (api_socket, api_router)], process.drain).await?;
+    let parts = [(site_socket, site_router), (api_socket, api_router)];
+    serve_all(parts.into_iter().chain(metrics), process.drain).await?;
     api.close().await;
     Ok(())
 }
 
 async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
     let ApiOnly { api: args, feed, data, process } = settings;
+    let metrics = metrics_part(&process).await?;
     let socket = listen(args.api_listen, "--api-listen").await?;
     let is_exposed = !is_loopback(&socket)?;
     let mut weak = Vec::new();
@@ -187,24 +196,27 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
     say(
-        &[
+        [
             ("API", format!("{url}/api/v1")),
             (
                 "Docs",
                 if api_docs(&args, &socket) { format!("{url}/docs") } else { "off".to_owned() },
             ),
             ("Data", database(&data)?.to_string()),
-        ],
+        ]
+        .into_iter()
+        .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
     );
-    serve_all(vec![(socket, router)], process.drain).await?;
+    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await?;
     api.close().await;
     Ok(())
 }
 
 async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
     let GatewayOnly { api: url, site: args, feed, data, process } = settings;
+    let metrics = metrics_part(&process).await?;
     let socket = listen(args.site_listen, "--site-listen").await?;
     let site = public_site(&args, &socket)?;
     let mut weak = Vec::new();
@@ -225,11 +237,13 @@ async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
     }
 
     say(
-        &[("Site", site.origin().to_owned()), ("API", url.to_string())],
+        [("Site", site.origin().to_owned()), ("API", url.to_string())]
+            .into_iter()
+            .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}", site.origin()),
     );
-    serve_all(vec![(socket, router)], process.drain).await
+    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await
 }
 
 async fn migrate(settings: Migrate) -> Result<(), RunError> {
@@ -449,8 +463,24 @@ async fn follow(gateway: &Gateway, key: Option<Secrets>, url: &url::Url) -> Resu
     }
 }
 
+/// A socket, and what is served on it.
+type Part = (TcpListener, Router);
+
+/// Metrics, if they are wanted. First of all: what is counted before is lost.
+async fn metrics_part(process: &ProcessArgs) -> Result<Option<Part>, RunError> {
+    let Some(address) = process.metrics_listen else { return Ok(None) };
+    let socket = listen(address, "--metrics-listen").await?;
+    Ok(Some((socket, metrics::start()?)))
+}
+
+/// Where they are, for whoever started this.
+fn metrics_address(part: Option<&Part>) -> Result<Option<(&'static str, String)>, RunError> {
+    let Some((socket, _)) = part else { return Ok(None) };
+    Ok(Some(("Metrics", format!("http://{}/metrics", host_of(socket.local_addr()?)))))
+}
+
 /// Serves until SIGTERM or SIGINT; then what runs may finish.
-async fn serve_all(parts: Vec<(TcpListener, Router)>, drain: u64) -> Result<(), RunError> {
+async fn serve_all(parts: impl Iterator<Item = Part>, drain: u64) -> Result<(), RunError> {
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (listener, router) in parts {
@@ -482,10 +512,12 @@ fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
 }
 
 /// Addresses, what is weak, and the one next step, on standard output.
-fn say(addresses: &[(&str, String)], weak: &[String], next: &str) {
+fn say(addresses: impl Iterator<Item = (&'static str, String)>, weak: &[String], next: &str) {
+    let addresses: Vec<_> = addresses.collect();
+    let width = addresses.iter().map(|(name, _)| name.len() + 2).max().unwrap_or_default();
     let mut text = String::from("\n  Vestibule is ready.\n\n");
     for (name, address) in addresses {
-        text.push_str(&format!("    {name:<6}{address}\n"));
+        text.push_str(&format!("    {name:<width$}{address}\n"));
     }
     for weakness in weak {
         text.push_str(&format!("\n  Weak: {weakness}."));

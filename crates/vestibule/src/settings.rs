@@ -223,6 +223,10 @@ pub struct ProcessArgs {
     #[arg(long, value_enum, env = "VESTIBULE_LOG_FORMAT", default_value_t = LogFormat::Human)]
     pub log_format: LogFormat,
 
+    /// Address that metrics are served on, as text for Prometheus at /metrics; they hold nothing secret, so other machines may read them [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_METRICS_LISTEN", value_parser = listen)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// How long running requests may take to finish after SIGTERM, in seconds
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_DRAIN", default_value_t = 30)]
     pub drain: u64,

@@ -46,7 +46,7 @@ pub async fn api(
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
     }
-    Ok((api, observed(router, Ids::Given)))
+    Ok((api, observed(router, "api", Ids::Given)))
 }
 
 /// The site in front of `api`, and its gateway, which follows no revocations yet.
@@ -56,7 +56,7 @@ pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) 
     let settings = GatewaySettings { site, ui, protect, max_stale };
     let gateway = Gateway::new(settings, &keys, api, clock);
     let router = vestibule_ui::site(gateway.clone());
-    (gateway, observed(router, Ids::Own))
+    (gateway, observed(router, "gateway", Ids::Own))
 }
 
 /// The API at `url`, given with or without `/api/v1` at its end.

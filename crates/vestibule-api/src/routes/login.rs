@@ -10,6 +10,7 @@ use vestibule_types::{Access, Email, Invalid, Password, Refresh, Token, TokenAns
 use crate::Api;
 use crate::body::Form;
 use crate::client::Client;
+use crate::counts;
 use crate::error::ApiError;
 use crate::passwords::Checked;
 use crate::store::{Credentials, NewSession};
@@ -25,7 +26,7 @@ pub(crate) async fn login(
     form: Form,
 ) -> Result<Response, ApiError> {
     let (identifier, password) = read(&form)?;
-    let account = authenticate(&api, identifier, password, &client).await?;
+    let account = counts::login(authenticate(&api, identifier, password, &client).await)?;
     let now = api.0.clock.now();
     let (sid, first) = (random_id(), random_id());
     let bearer = Bearer {

@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::login::tokens;
 use crate::Api;
+use crate::counts;
 use crate::error::ApiError;
 use crate::refresh::{Verdict, Windows, decide};
 use crate::tokens::{Bearer, Place, RefreshClaims, random_id};
@@ -30,12 +31,15 @@ pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Respo
 
 async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
     let now = api.0.clock.now();
-    let claims = api.0.issuer.verify_refresh(token, now).ok_or(ApiError::BadRefreshToken)?;
+    let claims = api.0.issuer.verify_refresh(token, now).ok_or_else(counts::refused)?;
     for _ in 0..TRIES {
         let session = api.0.store.live_session(&claims.sid, claims.uid, now).await?;
-        let session = session.ok_or(ApiError::BadRefreshToken)?;
+        let session = session.ok_or_else(counts::refused)?;
         let windows = Windows::for_access_life(api.0.issuer.access_ttl());
-        let answer = match decide(&session.line, &place(&claims), random_id(), now, windows) {
+        let shown = place(&claims);
+        let verdict = decide(&session.line, &shown, random_id(), now, windows);
+        let outcome = counts::outcome(&verdict, &session.line, &shown);
+        let answer = match verdict {
             Verdict::Answer(answer) => answer,
             Verdict::Advance { line, answer, fast_forward } => {
                 if !api.0.store.advance_session(&claims.sid, &session.line, &line, now).await? {
@@ -46,9 +50,13 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
                 }
                 answer
             }
-            Verdict::Stale => return Err(ApiError::Stale),
+            Verdict::Stale => {
+                counts::refresh(outcome);
+                return Err(ApiError::Stale);
+            }
             Verdict::Copied => {
                 api.0.store.revoke_session(&claims.sid, claims.uid, api.ending()).await?;
+                counts::refresh(outcome);
                 tracing::warn!(user.id = %claims.uid, "a copied refresh token was shown: the session is revoked");
                 return Err(ApiError::BadRefreshToken);
             }
@@ -60,8 +68,10 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
             expires_at: session.expires_at,
         };
         let refresh = api.0.issuer.refresh(&bearer, answer);
+        counts::refresh(outcome);
         return Ok(tokens(api.0.issuer.access(&bearer, now), &refresh, session.expires_at - now));
     }
+    counts::refresh("stale");
     Err(ApiError::Stale)
 }
 

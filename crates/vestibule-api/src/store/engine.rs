@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqliteConnection, SqlitePool};
 
 /// Where the database is.
 #[derive(Clone)]
@@ -157,11 +157,22 @@ async fn open_sqlite(file: &PathBuf, migrator: &Migrator) -> sqlx::Result<Engine
     let lock = File::create(file.with_extension("lock"))?;
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock));
     let lock = lock.await.expect("locking does not panic")?;
-    let writer = pool(1).connect_with(options.clone()).await?;
+    let writer = pool(1)
+        .after_release(|connection, _| Box::pin(is_at_rest(connection)))
+        .connect_with(options.clone())
+        .await?;
     migrator.run(&writer).await?;
     drop(lock);
     let readers = pool(4).connect_with(options.read_only(true)).await?;
     Ok(Engine::Sqlite { writer, readers })
+}
+
+/// Whether a connection may be used again. When a commit fails for want of disk, SQLite has rolled back before sqlx
+/// does; sqlx then believes for ever that a transaction is open, and no other can begin.
+async fn is_at_rest(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // A rollback may still be on its way to the connection's thread.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 impl Server {

@@ -149,6 +149,8 @@ impl Store {
             VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT DO NOTHING
             RETURNING id, name, username, email, profile_image_url, tier_id";
+        // Without a transaction the row comes before the commit, and whoever takes just the row never hears that
+        // the commit failed.
         let made = transact!(self, tx => {
             sqlx::query(SQL)
                 .bind(new.username.as_str())

@@ -4,10 +4,12 @@
 mod accounts;
 mod contract;
 mod database;
+mod disk;
 mod feed;
 mod foreign;
 mod gateway;
 mod limits;
+mod metrics;
 mod nodes;
 mod process;
 mod sessions;

@@ -5,8 +5,6 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,7 +21,7 @@ const SECRET: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
 const KEY: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
 
 /// `vestibule` with an environment of its own.
-fn vestibule(arguments: &[&str]) -> Command {
+pub(super) fn vestibule(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command
         .args(arguments)
@@ -35,21 +33,21 @@ fn vestibule(arguments: &[&str]) -> Command {
 }
 
 /// A running server and what it printed at its start.
-struct Server {
-    child: Child,
-    said: String,
+pub(super) struct Server {
+    pub(super) child: Child,
+    pub(super) said: String,
 }
 
 impl Server {
-    fn start(arguments: &[&str]) -> Self {
+    pub(super) fn start(arguments: &[&str]) -> Self {
         Self::spawn(vestibule(arguments))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command) -> Self {
         Self::spawn_logging(&mut command, Stdio::null())
     }
 
-    fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
+    pub(super) fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
         let mut child = command.stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
@@ -60,7 +58,7 @@ impl Server {
     }
 
     /// Everything on ports of its own.
-    fn serve(folder: &Folder, more: &[&str]) -> Self {
+    pub(super) fn serve(folder: &Folder, more: &[&str]) -> Self {
         let data = folder.path().join("data");
         let mut arguments = vec![
             "--site-listen",
@@ -77,18 +75,22 @@ impl Server {
     }
 
     /// The address that it printed for `name`.
-    fn url(&self, name: &str) -> String {
+    pub(super) fn url(&self, name: &str) -> String {
         let line = self
             .said
             .lines()
             .find(|line| line.trim_start().starts_with(name))
             .unwrap_or_else(|| panic!("{}", self.said));
         let url = line.split_whitespace().last().unwrap();
-        url.replace("localhost", "127.0.0.1").replace("/api/v1", "")
+        url.replace("localhost", "127.0.0.1").replace("/api/v1", "").replace("/metrics", "")
     }
 
-    fn client(&self, name: &str) -> Client {
-        Client::of(Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap())
+    pub(super) fn upstream(&self, name: &str) -> Upstream {
+        Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap()
+    }
+
+    pub(super) fn client(&self, name: &str) -> Client {
+        Client::of(self.upstream(name))
     }
 
     fn signal(&self, signal: &str) {
@@ -207,10 +209,11 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
     let any = "127.0.0.1:0";
     let https = ["--site-url", "https://app.example.com"];
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 15] = [
+    let cases: [Case<'_>; 16] = [
         (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
         (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
         (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),
+        (&["--metrics-listen", &taken], &[], &["can't listen", "--metrics-listen"]),
         (&["--data", "/dev/null/x"], &[], &["/dev/null/x", "--data"]),
         (&[], &[("AUTH_SECRET", "hunter2")], &["AUTH_SECRET", "openssl rand -base64 32"]),
         (
@@ -393,48 +396,6 @@ async fn sigterm_lets_a_running_request_finish() {
 }
 
 #[tokio::test]
-async fn a_crash_at_any_moment_loses_nothing_that_was_acknowledged() {
-    let folder = Folder::new();
-    let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..4 {
-        let mut server = Server::serve(&folder, &["--throttle", "off"]);
-        let client = server.client("API");
-        let killed = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = (0..4)
-            .map(|writer| {
-                let (client, killed) = (client.clone(), killed.clone());
-                tokio::spawn(async move {
-                    let mut done = Vec::new();
-                    for number in 0.. {
-                        let username = format!("r{round}w{writer}n{number}");
-                        match client.try_post_json("/api/v1/user", &person(&username)).await {
-                            Some(201) => done.push(username),
-                            _ if killed.load(Ordering::SeqCst) => return done,
-                            other => panic!("{username}: {other:?}"),
-                        }
-                    }
-                    done
-                })
-            })
-            .collect();
-        // Killed once the first writer has got a little way, while all four are at it.
-        while client.log_in(&format!("r{round}w0n{round}"), PASSWORD).await.status != 200 {}
-        killed.store(true, Ordering::SeqCst);
-        server.child.kill().unwrap();
-        server.child.wait().unwrap();
-        for writer in writers {
-            acknowledged.extend(writer.await.unwrap());
-        }
-    }
-    assert!(acknowledged.len() >= 8, "{}", acknowledged.len());
-    let server = Server::serve(&folder, &["--throttle", "off"]);
-    let client = server.client("API");
-    for username in &acknowledged {
-        assert_eq!(client.log_in(username, PASSWORD).await.status, 200, "{username} is lost");
-    }
-}
-
-#[tokio::test]
 async fn rv_09_a_logout_that_was_answered_survives_a_crash() {
     let folder = Folder::new();
     let mut server = Server::serve(&folder, &[]);
@@ -586,7 +547,7 @@ async fn ky_03_ky_06_new_keys_in_front_of_the_old_ones_sign_nobody_out() {
 }
 
 /// The site of a process that was told another public address than the one it listens on.
-fn site_of(server: &Server) -> Upstream {
+pub(super) fn site_of(server: &Server) -> Upstream {
     let api = Url::parse(&server.url("API")).unwrap().port();
     let ports = listening(server);
     let port = ports.into_iter().find(|port| Some(*port) != api).unwrap();

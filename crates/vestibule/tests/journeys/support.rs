@@ -248,25 +248,6 @@ impl Client {
         Self { to: self.to.clone(), address: address.into() }
     }
 
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
-        request.extensions_mut().insert(ClientAddress(self.address));
-        let response = self.to.send(request).await.expect("an answer");
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        }
-    }
-
-    /// The status, or nothing if the connection broke.
-    pub async fn try_post_json(&self, path: &str, body: &Value) -> Option<u16> {
-        let request = Request::post(path).header("content-type", "application/json");
-        let response = self.to.send(request.body(Body::from(body.to_string())).unwrap()).await;
-        response.ok().map(|response| response.status().as_u16())
-    }
-
     pub async fn request(
         &self,
         method: &str,
@@ -274,11 +255,30 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Answer {
+        self.try_request(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// The whole answer, or nothing if the connection broke.
+    pub async fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Body::from(body.into())).unwrap()).await
+        request = request.extension(ClientAddress(self.address));
+        let response = self.to.send(request.body(Body::from(body.into())).unwrap()).await.ok()?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
     }
 
     pub async fn get(&self, path: &str) -> Answer {
