@@ -24,7 +24,7 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust.
+    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite and on PostgreSQL.
     Rust,
     /// The pages in Chromium.
     Browser,
@@ -80,7 +80,13 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
         Step::Boundaries => boundaries::check(&metadata(top)?),
         Step::Scripts => scripts(top),
-        Step::Rust => run(cargo("test --workspace --locked", top)),
+        Step::Rust => {
+            run(cargo("test --workspace --locked", top))?;
+            // Once more, on the other engine.
+            let mut journeys = cargo("test --package vestibule --test journeys --locked", top);
+            journeys.env("VESTIBULE_TEST_ENGINE", "postgres");
+            run(journeys)
+        }
         Step::Browser => browser(top),
     }
 }

@@ -38,6 +38,7 @@ pub struct TestDatabase {
     pub url: String,
     name: String,
     engine: Engine,
+    is_shared: bool,
     /// Of a SQLite file.
     pub folder: Folder,
 }
@@ -61,11 +62,23 @@ impl TestDatabase {
                 server.url(&name)
             }
         };
-        Self { url, name, engine, folder }
+        Self { url, name, engine, is_shared: true, folder }
     }
 
     pub fn database(&self) -> Database {
         self.url.parse().unwrap()
+    }
+
+    /// A PostgreSQL database on a server that only this test stops and starts.
+    pub fn at(server: &postgres::Server) -> Self {
+        server.create_database("journey");
+        Self {
+            url: server.url("journey"),
+            name: "journey".to_owned(),
+            engine: Engine::Postgres,
+            is_shared: false,
+            folder: Folder::new(),
+        }
     }
 
     /// How many rows `table` has.
@@ -88,7 +101,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if self.engine == Engine::Postgres && !std::thread::panicking() {
+        if self.engine == Engine::Postgres && self.is_shared && !std::thread::panicking() {
             let drop = format!(r#"DROP DATABASE "{}" WITH (FORCE)"#, self.name);
             postgres::shared().sql("postgres", &drop);
         }

@@ -11,6 +11,7 @@ mod gateway;
 mod limits;
 mod metrics;
 mod nodes;
+mod outages;
 mod process;
 mod sessions;
 mod site;
