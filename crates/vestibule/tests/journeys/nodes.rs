@@ -6,11 +6,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::time::Instant;
+use url::Url;
 use vestibule_api::ApiSettings;
+use vestibule_gateway::Upstream;
 use vestibule_types::Clock;
 
 use crate::database::{Engine, TestDatabase};
-use crate::support::{NOW, PASSWORD, TestApi, Tokens, until};
+use crate::process::{Server, listening, vestibule};
+use crate::support::{Browser, Client, Folder, NOW, PASSWORD, TestApi, Tokens, leads, until};
 
 fn settings() -> ApiSettings {
     ApiSettings { throttle: false, ..ApiSettings::default() }
@@ -193,4 +196,57 @@ async fn what_no_database_takes_is_refused_by_us() {
 #[tokio::test]
 async fn both_engines_are_asked_for() {
     assert_eq!(TestDatabase::on(Engine::Postgres).count("users").await, 0);
+}
+
+/// Two gateways and an API, each a process, in one data folder. `/private` is a page that asks the API nothing.
+#[tokio::test]
+async fn rv_02_a_sign_out_at_one_gateway_is_one_at_the_other_within_a_second() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let any = "127.0.0.1:0";
+    let mut api = vestibule(&["api", "--api-listen", any, "--data", data]);
+    api.envs(folder.server_database().map(|database| ("DATABASE_URL", &database.url)));
+    let api = Server::spawn(api);
+    let gateways = [(); 2].map(|()| {
+        Server::start(&[
+            "gateway",
+            "--api",
+            &api.url("API"),
+            "--site-listen",
+            any,
+            "--data",
+            data,
+            "--site-url",
+            "http://localhost:3000",
+            "--protect",
+            "/private/**",
+        ])
+    });
+    let [one, other] = gateways.each_ref().map(|gateway| {
+        let address = format!("http://127.0.0.1:{}", listening(gateway)[0]);
+        Upstream::at(&Url::parse(&address).unwrap()).unwrap()
+    });
+    let ready = Client::of(other.clone()).get("/ready").await;
+    assert_eq!(ready.json()["revocations"], "followed", "{ready}");
+    Browser::of(one.clone()).register("ada").await;
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let mut here = Browser::of(one.clone());
+        here.sign_in("ada").await;
+        let mut copy = Browser::of(other.clone());
+        copy.jar = here.jar.clone();
+        assert_eq!(
+            copy.visit("/private").await.status,
+            404,
+            "signed in, and there is no such page"
+        );
+        assert_eq!(here.submit("/logout", &[]).await.status, 303);
+        let told = Instant::now();
+        until(async || copy.clone().visit("/private").await.status == 303).await;
+        waits.push(told.elapsed());
+        assert_eq!(leads(&copy.visit("/private").await).1, "/login?next=%2Fprivate");
+        assert!(!copy.is_signed_in(), "the dead cookie goes");
+    }
+    assert!(waits.iter().all(|wait| *wait < Duration::from_secs(1)), "{waits:?}");
 }

@@ -181,7 +181,7 @@ async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
 }
 
 /// The ports that a process listens on, by its sockets: the site prints its public address.
-fn listening(server: &Server) -> Vec<u16> {
+pub(super) fn listening(server: &Server) -> Vec<u16> {
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
     let fds = fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap();
     let inodes: Vec<String> = fds
