@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use vestibule_types::{User, UserId};
 
+use super::news::What;
+
 /// Sessions and accounts that were live when this node last looked. What has ended or changed is taken out,
 /// here at once and by the news from other nodes; what is not in here is asked of the database. So a gap in
 /// this memory costs a query, and never lets anybody in.
@@ -53,22 +55,23 @@ impl Known {
         }
     }
 
-    pub(super) fn forget_session(&self, sid: &str) {
+    /// Takes out what has ended or changed.
+    pub(super) fn forget<'a>(&self, news: impl Iterator<Item = &'a What>) {
         let mut state = self.write();
         state.taken_out += 1;
-        state.sessions.remove(sid);
-    }
-
-    pub(super) fn forget_account(&self, id: UserId) {
-        let mut state = self.write();
-        state.taken_out += 1;
-        state.accounts.remove(&id);
+        for what in news {
+            match what {
+                What::SessionEnded(sid) => state.sessions.remove(sid.as_str()),
+                What::AccountChanged(id) => state.accounts.remove(id),
+                What::EverybodyOut(_) | What::Other => state.forget_all(),
+            }
+        }
     }
 
     pub(super) fn forget_all(&self) {
         let mut state = self.write();
-        let taken_out = state.taken_out + 1;
-        *state = State { taken_out, ..State::default() };
+        state.taken_out += 1;
+        state.forget_all();
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -81,6 +84,10 @@ impl Known {
 }
 
 impl State {
+    fn forget_all(&mut self) {
+        *self = Self { taken_out: self.taken_out, ..Self::default() };
+    }
+
     fn refresh(&mut self, id: UserId, sid: &str) {
         self.sessions.renew(sid);
         self.accounts.renew(&id);
@@ -160,6 +167,11 @@ mod tests {
     use vestibule_types::{User, UserId};
 
     use super::{Known, MOST};
+    use crate::store::news::What;
+
+    fn ended(sid: &str) -> What {
+        What::SessionEnded(sid.to_owned())
+    }
 
     fn user(id: i64) -> Arc<User> {
         Arc::new(User {
@@ -182,10 +194,10 @@ mod tests {
         for sid in ["a", "b"] {
             known.learn(known.moment(), sid, &user(1));
         }
-        known.forget_session("a");
+        known.forget([&ended("a")].into_iter());
         assert!(!is_known(&known, 1, "a") && is_known(&known, 1, "b"));
         assert!(!is_known(&known, 2, "b"), "another account's session");
-        known.forget_account(UserId::new(1));
+        known.forget([&What::AccountChanged(UserId::new(1))].into_iter());
         assert!(!is_known(&known, 1, "b"));
         known.learn(known.moment(), "b", &user(1));
         known.forget_all();
@@ -197,7 +209,7 @@ mod tests {
     fn rv_02_an_answer_from_before_a_sign_out_is_not_learnt() {
         let known = Known::default();
         let asked = known.moment();
-        known.forget_session("a");
+        known.forget([&ended("a")].into_iter());
         known.learn(asked, "a", &user(1));
         assert!(!is_known(&known, 1, "a"));
     }

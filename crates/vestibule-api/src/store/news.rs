@@ -32,9 +32,12 @@ pub(super) const CHANNEL: &str = "vestibule_news";
 /// A node that has not read the table for longer asks the database at every access check (RV-03).
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Numbers are given before the commit, so an older one may appear later than a newer one: rows are read again
-/// for this long (RV-04). Time-outs end every transaction of ours sooner.
-const OVERLAP: Duration = Duration::from_secs(30);
+/// Numbers are given before the commit, so an older one may appear later than a newer one: a number that is
+/// missing is waited for this long (RV-04). Time-outs end every transaction of ours sooner.
+const MISSING: Duration = Duration::from_secs(30);
+
+/// A row this many seconds old is settled, and so are all numbers before its own.
+const SETTLED: i64 = 60;
 
 /// Rows read or passed on at once.
 const PAGE: usize = 10_000;
@@ -47,9 +50,10 @@ const CROWDED: Duration = Duration::from_secs(60);
 
 /// A row of the table.
 pub(super) struct Item {
-    pub(super) id: i64,
-    pub(super) what: What,
-    pub(super) until: i64,
+    id: i64,
+    what: What,
+    at: i64,
+    until: i64,
 }
 
 /// What has happened.
@@ -87,12 +91,14 @@ pub(super) struct News {
 }
 
 struct Heard {
-    /// All rows up to this number have been read, for good.
+    /// No row up to this number is missing, or will come.
     low: i64,
-    /// Those above it that have been.
+    /// Those above it that have been read: not all, while a number is missing.
     seen: BTreeSet<i64>,
     /// When the table was read, and the greatest number then.
     marks: VecDeque<(Instant, i64)>,
+    /// Greatest number of a settled row.
+    settled: i64,
     as_of: Option<Instant>,
     everyone_before: i64,
     /// Names this log: a number means nothing in another.
@@ -147,6 +153,7 @@ impl Store {
             })?;
             let last = rows.last().map(|row| row.id);
             let is_all = rows.len() < PAGE;
+            self.0.news.heard().see_settled(&rows, now);
             self.hear(rows);
             match last {
                 Some(last) if !is_all => from = last,
@@ -159,22 +166,15 @@ impl Store {
 
     /// Acts on news: that of this node right after its commit, that of others when it is read.
     pub(super) fn hear(&self, items: Vec<Item>) {
-        let mut is_news = false;
-        for item in items {
-            if !self.0.news.heard().is_new(&item) {
-                continue;
-            }
-            is_news = true;
-            match &item.what {
-                What::SessionEnded(sid) => self.0.known.forget_session(sid),
-                What::AccountChanged(id) => self.0.known.forget_account(*id),
-                What::EverybodyOut(_) | What::Other => self.0.known.forget_all(),
-            }
-            self.0.news.heard().remember(item);
+        let mut heard = self.0.news.heard();
+        let items: Vec<Item> = items.into_iter().filter(|item| heard.is_new(item)).collect();
+        if items.is_empty() {
+            return;
         }
-        if is_news {
-            self.0.news.changed.send_modify(|count| *count += 1);
-        }
+        self.0.known.forget(items.iter().map(|item| &item.what));
+        items.into_iter().for_each(|item| heard.remember(item));
+        drop(heard);
+        self.0.news.changed.send_modify(|count| *count += 1);
     }
 
     /// What a gateway has not heard yet. `None` while this node does not know everything itself.
@@ -209,6 +209,7 @@ impl Heard {
             low: 0,
             seen: BTreeSet::new(),
             marks: VecDeque::new(),
+            settled: 0,
             as_of: None,
             everyone_before: 0,
             log_id: random_id(),
@@ -234,6 +235,12 @@ impl Heard {
         item.id > self.low && !self.seen.contains(&item.id)
     }
 
+    fn see_settled(&mut self, items: &[Item], now: i64) {
+        let settled =
+            items.iter().filter(|item| item.at <= now - SETTLED).map(|item| item.id).max();
+        self.settled = self.settled.max(settled.unwrap_or_default());
+    }
+
     fn remember(&mut self, item: Item) {
         self.seen.insert(item.id);
         match item.what {
@@ -255,12 +262,19 @@ impl Heard {
     /// The table was read, by a query that began at `began`.
     fn read_at(&mut self, began: Instant, now: i64) {
         let newest = self.seen.last().copied().unwrap_or(self.low);
+        if self.as_of.is_none() {
+            self.low = self.settled.max(self.low);
+        }
         self.as_of = Some(began);
         self.marks.push_back((began, newest));
-        while self.marks.front().is_some_and(|(at, _)| began.duration_since(*at) >= OVERLAP) {
-            self.low = self.marks.pop_front().map_or(self.low, |(_, newest)| newest);
+        while self.marks.front().is_some_and(|(at, _)| began.duration_since(*at) >= MISSING) {
+            self.low = self.marks.pop_front().map_or(self.low, |(_, newest)| newest.max(self.low));
         }
         self.seen = self.seen.split_off(&(self.low + 1));
+        while self.seen.first() == Some(&(self.low + 1)) {
+            self.seen.pop_first();
+            self.low += 1;
+        }
         while self.log.front().is_some_and(|entry| entry.until <= now) {
             self.log.pop_front();
             self.first += 1;
@@ -340,7 +354,7 @@ pub(super) fn item<R: Columns>(row: R) -> sqlx::Result<Item> {
         What::EVERYBODY => What::EverybodyOut(at),
         _ => What::Other,
     };
-    Ok(Item { id: row.int("id")?, what, until: row.int("until")? })
+    Ok(Item { id: row.int("id")?, what, at, until: row.int("until")? })
 }
 
 /// Within a transaction: writes down what others have to hear of, and wakes them. Answers it as news.
@@ -389,3 +403,103 @@ macro_rules! wake {
 }
 
 pub(super) use {report, revoke_others, wake};
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Heard, Item, MISSING, MOST, Page, What};
+
+    const NOW: i64 = 1_000_000;
+
+    fn ended(id: i64) -> Item {
+        let what = What::SessionEnded(format!("{id:021}A").replace('0', "A"));
+        Item { id, what, at: NOW, until: NOW + 1_800 }
+    }
+
+    fn hear(heard: &mut Heard, ids: impl IntoIterator<Item = i64>) -> usize {
+        let new: Vec<Item> = ids.into_iter().map(ended).filter(|item| heard.is_new(item)).collect();
+        let count = new.len();
+        new.into_iter().for_each(|item| heard.remember(item));
+        count
+    }
+
+    fn told(page: &Page) -> usize {
+        page.revoked.len()
+    }
+
+    #[test]
+    fn rv_04_a_missing_number_is_asked_for_until_it_can_not_come_any_more() {
+        let (mut heard, began) = (Heard::nothing(), Instant::now());
+        hear(&mut heard, [1, 2, 3]);
+        heard.read_at(began, NOW);
+        assert_eq!(heard.start_reading(), 3);
+        hear(&mut heard, [5, 6]);
+        heard.read_at(began + Duration::from_secs(1), NOW);
+        assert_eq!(heard.start_reading(), 3, "4 may still be on its way");
+        assert_eq!(hear(&mut heard, [4, 5, 6]), 1);
+        heard.read_at(began + Duration::from_secs(2), NOW);
+        assert_eq!(heard.start_reading(), 6);
+        hear(&mut heard, [8]);
+        heard.read_at(began + Duration::from_secs(3), NOW);
+        assert_eq!(heard.start_reading(), 6);
+        heard.read_at(began + Duration::from_secs(3) + MISSING, NOW);
+        assert_eq!(heard.start_reading(), 8, "7 was rolled back");
+    }
+
+    #[test]
+    fn the_first_reading_does_not_wait_for_numbers_before_a_settled_row() {
+        let mut heard = Heard::nothing();
+        let old = Item { at: NOW - 60, ..ended(500_000) };
+        heard.see_settled(&[old, ended(500_001)], NOW);
+        hear(&mut heard, [500_000, 500_001]);
+        heard.read_at(Instant::now(), NOW);
+        assert_eq!(heard.start_reading(), 500_001);
+    }
+
+    #[test]
+    fn a_gateway_hears_everything_once_and_another_node_begins_where_the_first_was_sure() {
+        let (mut one, mut other) = (Heard::nothing(), Heard::nothing());
+        assert!(one.page_after(None, NOW).is_none(), "it does not know yet");
+        hear(&mut one, 1..=12_000);
+        hear(&mut other, 1..=12_003);
+        for heard in [&mut one, &mut other] {
+            heard.read_at(Instant::now(), NOW);
+        }
+        let first = one.page_after(None, NOW).unwrap();
+        assert_eq!((told(&first), first.more), (10_000, true));
+        let second = one.page_after(Some(&first.cursor), NOW).unwrap();
+        assert_eq!((told(&second), second.more), (2_000, false));
+        let third = one.page_after(Some(&second.cursor), NOW).unwrap();
+        assert!(!third.has_news(Some(&second.cursor)));
+        assert_eq!(told(&other.page_after(Some(&second.cursor), NOW).unwrap()), 3);
+        assert_eq!(told(&other.page_after(Some(&first.cursor), NOW).unwrap()), 10_000);
+        assert_eq!(told(&other.page_after(Some("nonsense"), NOW).unwrap()), 10_000);
+    }
+
+    #[test]
+    fn ky_07_that_everybody_is_out_is_news() {
+        let mut heard = Heard::nothing();
+        heard.read_at(Instant::now(), NOW);
+        let before = heard.page_after(None, NOW).unwrap();
+        assert!(before.has_news(None) && !before.has_news(Some(&before.cursor)));
+        heard.remember(Item { what: What::EverybodyOut(NOW), ..ended(1) });
+        let after = heard.page_after(Some(&before.cursor), NOW).unwrap();
+        assert!(after.has_news(Some(&before.cursor)));
+        assert_eq!(after.everyone_before, NOW);
+    }
+
+    #[test]
+    fn rv_07_what_no_token_can_need_is_forgotten_and_a_crowd_tells_gateways_nothing() {
+        let mut heard = Heard::nothing();
+        hear(&mut heard, 1..=10);
+        heard.read_at(Instant::now(), NOW + 1_800);
+        assert_eq!(told(&heard.page_after(None, NOW).unwrap()), 0);
+        hear(&mut heard, 11..=MOST as i64 + 11);
+        heard.read_at(Instant::now(), NOW);
+        assert!(heard.page_after(None, NOW).is_none());
+        assert!(heard.log.is_empty());
+    }
+}
