@@ -8,6 +8,7 @@ mod body;
 mod client;
 mod error;
 mod jwt;
+mod keys;
 mod passwords;
 mod refresh;
 mod routes;
@@ -22,7 +23,8 @@ use axum::Router;
 use vestibule_types::Clock;
 
 pub use error::StartError;
-pub use settings::{ApiSettings, SigningKeys};
+pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
+pub use settings::ApiSettings;
 pub use store::Store;
 
 use passwords::Hasher;
@@ -59,9 +61,21 @@ impl Api {
         Ok(Self(Arc::new(Parts { store, issuer, hasher, throttle, settings, clock })))
     }
 
-    /// All routes: `/api/v1/…`, `/health`, `/ready` and, if the settings say so, `/openapi.json`.
+    /// All routes: `/api/v1/…`, `/health`, `/ready`, `/.well-known/jwks.json` and, if the settings say so, `/openapi.json`.
     pub fn router(&self) -> Router {
         routes::router(self.clone())
+    }
+
+    /// Signs and verifies with `keys` from now on (KY-06). Requests under way keep those they began with.
+    pub fn replace_keys(&self, keys: SigningKeys) {
+        let ids: Vec<String> = keys.iter().map(SigningKey::id).collect();
+        let signing = keys.signing(self.0.clock.now()).id();
+        tracing::info!(
+            keys.ids = ids.join(" "),
+            keys.signing = signing,
+            "the signing keys were replaced"
+        );
+        self.0.issuer.replace_keys(keys);
     }
 
     /// The OpenAPI 3.1 document of [`Api::router`].

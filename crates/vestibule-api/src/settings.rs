@@ -1,7 +1,5 @@
 use std::net::IpAddr;
 
-use vestibule_types::Secret;
-
 /// How the identity API behaves.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
@@ -29,23 +27,5 @@ impl Default for ApiSettings {
             trusted_proxies: Vec::new(),
             docs: true,
         }
-    }
-}
-
-/// The keys that tokens are signed with: the first signs, all verify.
-#[derive(Clone, Debug)]
-pub struct SigningKeys {
-    first: Secret,
-    older: Vec<Secret>,
-}
-
-impl SigningKeys {
-    /// At least one key, by construction.
-    pub fn new(first: Secret, older: Vec<Secret>) -> Self {
-        Self { first, older }
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Secret> {
-        std::iter::once(&self.first).chain(&self.older)
     }
 }

@@ -11,10 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
-use vestibule_api::{Api, ApiSettings};
+use vestibule_api::{Api, ApiSettings, SigningKeys};
 use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::Clock;
 
+use crate::key_file::{self, KEY_FILE, KeyFile, differ};
 use crate::secrets::{SecretError, Secrets, Source, open_folder, reserve_file};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
@@ -25,6 +26,8 @@ use crate::wiring::{self, DATABASE, SiteParts};
 
 /// Shortest life of a token off loopback, in seconds (JW-11): rotation needs a life far above network delay.
 const LEAST_LIFE: i64 = 300;
+
+const SIGNING_KEY: &str = "VESTIBULE_SIGNING_KEY";
 
 /// How often, and how far apart, a gateway looks for its API before it gives up.
 const PROBES: u32 = 8;
@@ -116,10 +119,11 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
 
     open_folder(&data.data)?;
     let secret = auth_secret(&site_args, &data.data, is_exposed)?;
-    let key = signing_key(&api_args, &data.data, is_exposed)?;
-    differ(&secret, &key)?;
+    let (keys, key_file) = signing_keys(&api_args, &data.data, is_exposed)?;
+    differ(&secret, &keys)?;
     let clock = Clock::system();
-    let (api, api_router) = open_api(&api_args, &data.data, key, &api_socket, &clock).await?;
+    let (api, api_router) = open_api(&api_args, &data.data, keys, &api_socket, &clock).await?;
+    follow_keys(key_file, &api, Some(secret.clone()));
     let parts = site_parts(&site_args, site.clone(), secret)?;
     let (_, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
 
@@ -153,8 +157,9 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
     let mut weak = Vec::new();
     check_api(&args, is_exposed, &mut weak)?;
     open_folder(&data.data)?;
-    let key = signing_key(&args, &data.data, is_exposed)?;
-    let (api, router) = open_api(&args, &data.data, key, &socket, &Clock::system()).await?;
+    let (keys, key_file) = signing_keys(&args, &data.data, is_exposed)?;
+    let (api, router) = open_api(&args, &data.data, keys, &socket, &Clock::system()).await?;
+    follow_keys(key_file, &api, None);
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
     say(
@@ -218,7 +223,7 @@ async fn open_store(data: &Path) -> Result<vestibule_api::Store, RunError> {
 async fn open_api(
     args: &ApiArgs,
     data: &Path,
-    keys: Secrets,
+    keys: SigningKeys,
     socket: &TcpListener,
     clock: &Clock,
 ) -> Result<(Api, Router), RunError> {
@@ -320,14 +325,24 @@ fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secrets
     .load()
 }
 
-fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {
-    Source {
-        variable: "VESTIBULE_SIGNING_KEY",
-        value: secret_variable("VESTIBULE_SIGNING_KEY"),
+fn signing_keys(
+    args: &ApiArgs,
+    data: &Path,
+    is_exposed: bool,
+) -> Result<(SigningKeys, Option<KeyFile>), SecretError> {
+    key_file::load(Source {
+        variable: SIGNING_KEY,
+        value: secret_variable(SIGNING_KEY),
         file: args.signing_key_file.as_deref(),
-        kept_in: (!is_exposed).then(|| data.join("signing-key")),
+        kept_in: (!is_exposed).then(|| data.join(KEY_FILE)),
+    })
+}
+
+/// Follows the file beside the server, until the process ends.
+fn follow_keys(file: Option<KeyFile>, api: &Api, secrets: Option<Secrets>) {
+    if let Some(file) = file {
+        tokio::spawn(key_file::follow(file, api.clone(), secrets));
     }
-    .load()
 }
 
 #[expect(
@@ -336,16 +351,6 @@ fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secrets,
 )]
 fn secret_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Whoever verifies tokens has the signing key; it must not open cookies too (JW-08).
-fn differ(secrets: &Secrets, keys: &Secrets) -> Result<(), RunError> {
-    if secrets.all().any(|secret| keys.all().any(|key| key == secret)) {
-        let said =
-            "AUTH_SECRET and VESTIBULE_SIGNING_KEY are the same. Make two: openssl rand -base64 32";
-        return Err(RunError::Setting(said.to_owned()));
-    }
-    Ok(())
 }
 
 async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {

@@ -29,7 +29,7 @@ pub struct Cli {
 const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
-  VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
+  VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens (serve, api)
 Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
 To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
 On loopback a missing one is made and kept in the data folder; elsewhere it has to be given.
@@ -164,7 +164,7 @@ pub struct ApiArgs {
     #[arg(long, value_name = "ADDRESS", env = "VESTIBULE_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,
 
-    /// File with the key that signs the tokens
+    /// File with the keys that sign the tokens; read again whenever it changes
     #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]
     pub signing_key_file: Option<PathBuf>,
 }

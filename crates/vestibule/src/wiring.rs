@@ -40,12 +40,12 @@ pub async fn open_store(data: &Path) -> sqlx::Result<Store> {
 /// If the hashing threads can't be started.
 pub fn api(
     store: Store,
-    keys: Secrets,
+    keys: SigningKeys,
     settings: ApiSettings,
     clock: Clock,
 ) -> Result<(Api, Router), vestibule_api::StartError> {
     let docs = settings.docs;
-    let api = Api::new(store, SigningKeys::new(keys.first, keys.older), settings, clock)?;
+    let api = Api::new(store, keys, settings, clock)?;
     let mut router = api.router();
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));

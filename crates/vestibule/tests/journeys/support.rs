@@ -68,7 +68,7 @@ impl TestApi {
     pub async fn with(settings: ApiSettings) -> Self {
         let (clock, folder) = (Clock::stopped_at(NOW), Folder::new());
         let store = wiring::open_store(folder.path()).await.unwrap();
-        let keys = Secrets { first: Secret::from_random([3; 32]), older: Vec::new() };
+        let keys = Secret::from_random([3; 32]).into();
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).unwrap();
         let client = Client::of(Upstream::in_process(router));
         Self { clock, folder, inner, client }
