@@ -3,6 +3,7 @@
 
 pub mod key_file;
 pub mod key_list;
+pub mod keys;
 pub mod observe;
 pub mod run;
 pub mod secrets;

@@ -16,11 +16,12 @@ use vestibule_gateway::{Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::Clock;
 
 use crate::key_file::{self, KEY_FILE, KeyFile, differ};
+use crate::keys::{self, KeysError};
 use crate::secrets::{SecretError, Secrets, Source, open_folder, reserve_file};
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role, Serve, SiteArgs,
-    Switch,
+    ApiArgs, ApiOnly, Cli, GatewayOnly, Keys, LogFormat, Migrate, ProcessArgs, Role, Serve,
+    SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
@@ -42,6 +43,9 @@ pub enum RunError {
     /// A secret, or the data folder.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// `vestibule keys`.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -98,6 +102,7 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
             Role::Api(settings) => run_api(settings).await,
             Role::Gateway(settings) => run_gateway(settings).await,
             Role::Migrate(settings) => migrate(settings).await,
+            Role::Keys(what) => change_keys(what),
         }
     })
 }
@@ -343,6 +348,11 @@ fn follow_keys(file: Option<KeyFile>, api: &Api, secrets: Option<Secrets>) {
     if let Some(file) = file {
         tokio::spawn(key_file::follow(file, api.clone(), secrets));
     }
+}
+
+fn change_keys(what: Keys) -> Result<(), RunError> {
+    let done = keys::run(what, secret_variable(SIGNING_KEY).is_some(), &Clock::system())?;
+    Ok(write!(std::io::stdout(), "{done}")?)
 }
 
 #[expect(

@@ -5,6 +5,7 @@ mod accounts;
 mod contract;
 mod foreign;
 mod gateway;
+mod keys;
 mod limits;
 mod process;
 mod sessions;

@@ -18,7 +18,7 @@ const SECRET: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
 const KEY: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
 
 /// `vestibule` with an environment of its own.
-fn vestibule(arguments: &[&str]) -> Command {
+pub fn vestibule(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command
         .args(arguments)
@@ -30,8 +30,8 @@ fn vestibule(arguments: &[&str]) -> Command {
 }
 
 /// A running server and what it printed at its start.
-struct Server {
-    child: Child,
+pub struct Server {
+    pub child: Child,
     said: String,
 }
 
@@ -40,11 +40,11 @@ impl Server {
         Self::spawn(vestibule(arguments))
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub fn spawn(mut command: Command) -> Self {
         Self::spawn_logging(&mut command, Stdio::null())
     }
 
-    fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
+    pub fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
         let mut child = command.stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// Everything on ports of its own.
-    fn serve(folder: &Folder, more: &[&str]) -> Self {
+    pub fn serve(folder: &Folder, more: &[&str]) -> Self {
         let data = folder.path().join("data");
         let mut arguments = vec![
             "--site-listen",
@@ -80,7 +80,7 @@ impl Server {
         url.replace("localhost", "127.0.0.1").replace("/api/v1", "")
     }
 
-    fn client(&self, name: &str) -> Client {
+    pub fn client(&self, name: &str) -> Client {
         Client::of(Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap())
     }
 
@@ -99,7 +99,7 @@ impl Drop for Server {
 }
 
 /// One line with cause and mend, and a failure.
-fn refusal(output: &Output) -> String {
+pub fn refusal(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(!output.status.success(), "{text}");
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
@@ -539,7 +539,7 @@ async fn ky_03_ky_06_new_keys_in_front_of_the_old_ones_sign_nobody_out() {
 }
 
 /// The site of a process that was told another public address than the one it listens on.
-fn site_of(server: &Server) -> Upstream {
+pub fn site_of(server: &Server) -> Upstream {
     let api = Url::parse(&server.url("API")).unwrap().port();
     let ports = listening(server);
     let port = ports.into_iter().find(|port| Some(*port) != api).unwrap();
