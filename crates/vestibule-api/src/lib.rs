@@ -10,6 +10,7 @@ mod counts;
 mod error;
 mod jwt;
 mod keeping_up;
+mod keys;
 mod passwords;
 mod refresh;
 mod routes;
@@ -24,7 +25,8 @@ use axum::Router;
 use vestibule_types::Clock;
 
 pub use error::StartError;
-pub use settings::{ApiSettings, SigningKeys};
+pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
+pub use settings::ApiSettings;
 pub use store::{Database, InvalidDatabase, Store};
 
 use keeping_up::KeepingUp;
@@ -73,9 +75,21 @@ impl Api {
         Ending { now, until: now + self.0.issuer.access_ttl() + tokens::LEEWAY }
     }
 
-    /// All routes: `/api/v1/…`, `/health`, `/ready` and, if the settings say so, `/openapi.json`.
+    /// All routes: `/api/v1/…`, `/health`, `/ready`, `/.well-known/jwks.json` and, if the settings say so, `/openapi.json`.
     pub fn router(&self) -> Router {
         routes::router(self.clone())
+    }
+
+    /// Signs and verifies with `keys` from now on (KY-06). Requests under way keep those they began with.
+    pub fn replace_keys(&self, keys: SigningKeys) {
+        let ids: Vec<String> = keys.iter().map(SigningKey::id).collect();
+        let signing = keys.signing(self.0.clock.now()).id();
+        tracing::info!(
+            keys.ids = ids.join(" "),
+            keys.signing = signing,
+            "the signing keys were replaced"
+        );
+        self.0.issuer.replace_keys(keys);
     }
 
     /// The OpenAPI 3.1 document of [`Api::router`].

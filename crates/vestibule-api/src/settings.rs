@@ -34,21 +34,3 @@ impl Default for ApiSettings {
         }
     }
 }
-
-/// The keys that tokens are signed with: the first signs, all verify.
-#[derive(Clone, Debug)]
-pub struct SigningKeys {
-    first: Secret,
-    older: Vec<Secret>,
-}
-
-impl SigningKeys {
-    /// At least one key, by construction.
-    pub fn new(first: Secret, older: Vec<Secret>) -> Self {
-        Self { first, older }
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Secret> {
-        std::iter::once(&self.first).chain(&self.older)
-    }
-}

@@ -1,14 +1,18 @@
 //! Token claims and lifetimes; nothing else makes or reads a token.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use vestibule_types::{Access, Refresh, Token, TokenKind, UserId};
 
-use crate::jwt::{self, Key};
-use crate::settings::SigningKeys;
+use crate::jwt;
+use crate::keys::SigningKeys;
 
 /// How far another node's clock may be ahead of ours, in seconds (JW-05).
 pub(crate) const LEEWAY: i64 = 30;
@@ -44,9 +48,9 @@ pub(crate) struct RefreshClaims {
     token_type: String,
 }
 
-/// Signs and verifies.
+/// Signs and verifies, with keys that may be replaced at any moment.
 pub(crate) struct Issuer {
-    keys: Vec<Key>,
+    keys: ArcSwap<SigningKeys>,
     access_ttl: i64,
     refresh_ttl: i64,
 }
@@ -71,8 +75,16 @@ pub(crate) struct Place {
 
 impl Issuer {
     pub(crate) fn new(keys: SigningKeys, access_ttl: i64, refresh_ttl: i64) -> Self {
-        let keys = keys.all().map(Key::new).collect();
-        Self { keys, access_ttl, refresh_ttl }
+        Self { keys: ArcSwap::from_pointee(keys), access_ttl, refresh_ttl }
+    }
+
+    pub(crate) fn replace_keys(&self, keys: SigningKeys) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    /// What others need to verify our tokens.
+    pub(crate) fn jwks(&self) -> Value {
+        self.keys.load().jwks()
     }
 
     pub(crate) fn access_ttl(&self) -> i64 {
@@ -93,9 +105,10 @@ impl Issuer {
             exp: (now + self.access_ttl).min(bearer.expires_at),
             token_type: Access::NAME.to_owned(),
         };
-        Token::from(self.signing_key().sign(&claims))
+        Token::from(self.keys.load().signing(now).sign(&claims))
     }
 
+    /// Signed by the key of the second in its `iat`: one token has one text, whoever answers it and when.
     pub(crate) fn refresh(&self, bearer: &Bearer<'_>, place: Place) -> Token<Refresh> {
         let claims = RefreshClaims {
             sub: bearer.username.to_owned(),
@@ -108,7 +121,7 @@ impl Issuer {
             exp: bearer.expires_at,
             token_type: Refresh::NAME.to_owned(),
         };
-        Token::from(self.signing_key().sign(&claims))
+        Token::from(self.keys.load().signing(place.iat).sign(&claims))
     }
 
     /// The claims of a live access token of ours.
@@ -122,15 +135,11 @@ impl Issuer {
     }
 
     fn verify<C: Claims>(&self, token: &str, now: i64) -> Option<C> {
-        let claims: C = jwt::verify(&self.keys, token)?;
+        let claims: C = jwt::verify(self.keys.load().all(), token)?;
         let (token_type, iat, exp) = claims.facts();
         let is_here = !C::FUTURE_IS_REFUSED || iat <= now + LEEWAY;
         let live = token_type == C::Kind::NAME && is_here && now < exp;
         live.then_some(claims)
-    }
-
-    fn signing_key(&self) -> &Key {
-        &self.keys[0]
     }
 }
 
@@ -169,11 +178,11 @@ pub(crate) fn random_id() -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use vestibule_types::{Secret, UserId};
+    use vestibule_types::{Access, Refresh, Secret, Token, UserId};
 
     use super::{Bearer, Issuer, Place, random_id};
-    use crate::jwt::Key;
-    use crate::settings::SigningKeys;
+    use crate::jwt::{HmacKey, Key};
+    use crate::keys::{SigningKey, SigningKeys};
 
     const NOW: i64 = 1_800_000_000;
 
@@ -182,7 +191,7 @@ mod tests {
     }
 
     fn issuer() -> Issuer {
-        Issuer::new(SigningKeys::new(secret(), Vec::new()), 1800, 604_800)
+        Issuer::new(secret().into(), 1800, 604_800)
     }
 
     fn ada() -> Bearer<'static> {
@@ -222,6 +231,52 @@ mod tests {
         assert!(issuer().verify_access(token.reveal(), NOW - 1).is_none());
     }
 
+    /// The second in which `next()` takes over.
+    const TURN: i64 = NOW + 60;
+
+    fn hs256(byte: u8, from: i64) -> SigningKey {
+        SigningKey::hs256(Secret::from_random([byte; 32]), from)
+    }
+
+    fn next() -> SigningKey {
+        SigningKey::eddsa(Secret::from_random([8; 32]), TURN).unwrap()
+    }
+
+    #[test]
+    fn ky_06_a_rotation_signs_nobody_out() {
+        let issuer = issuer();
+        let verifies = |access: &Token<Access>, refresh: &Token<Refresh>, now| {
+            issuer.verify_access(access.reveal(), now).is_some()
+                && issuer.verify_refresh(refresh.reveal(), now).is_some()
+        };
+        let alone = (issuer.access(&ada(), NOW), issuer.refresh(&ada(), place()));
+        assert!(verifies(&alone.0, &alone.1, NOW));
+        issuer.replace_keys(SigningKeys::new(hs256(7, 0), vec![next()]).unwrap());
+        let kids = issuer.jwks()["keys"].as_array().unwrap().len();
+        assert_eq!(kids, 1, "F20: published before it signs");
+        let before = (issuer.access(&ada(), TURN - 1), issuer.refresh(&ada(), place()));
+        let turned = Place { iat: TURN, ..place() };
+        let after = (issuer.access(&ada(), TURN), issuer.refresh(&ada(), turned));
+        for (access, refresh) in [&alone, &before, &after] {
+            assert!(verifies(access, refresh, TURN));
+        }
+        let header = |token: &str| token.split('.').next().unwrap().to_owned();
+        assert_eq!(header(before.0.reveal()), header(alone.0.reveal()));
+        assert_ne!(header(after.0.reveal()), header(alone.0.reveal()));
+
+        issuer.replace_keys(SigningKeys::new(next(), Vec::new()).unwrap());
+        assert!(verifies(&after.0, &after.1, TURN));
+        assert!(!verifies(&before.0, &before.1, TURN), "what is retired verifies no more");
+    }
+
+    #[test]
+    fn ky_06_a_refresh_token_that_is_answered_again_after_a_rotation_is_the_same() {
+        let (issuer, child) = (issuer(), place());
+        let first = issuer.refresh(&ada(), child.clone());
+        issuer.replace_keys(SigningKeys::new(hs256(7, 0), vec![next()]).unwrap());
+        assert_eq!(issuer.refresh(&ada(), child), first);
+    }
+
     #[test]
     fn two_tokens_of_one_second_differ() {
         assert_ne!(issuer().access(&ada(), NOW), issuer().access(&ada(), NOW));
@@ -230,7 +285,7 @@ mod tests {
     #[test]
     fn jw_04_claims_of_the_wrong_type_are_refused_not_skipped() {
         let good = json!({"sub": "ada", "uid": 1, "sid": "s1", "jti": "j", "iat": NOW, "exp": NOW + 9, "token_type": "access"});
-        let key = Key::new(&secret());
+        let key = Key::Hs256(HmacKey::new(&secret()));
         assert!(issuer().verify_access(&key.sign(&good), NOW).is_some());
         for (claim, value) in [
             ("exp", json!("4000000000")),
@@ -275,7 +330,7 @@ mod tests {
         let once =
             r#"sub:"ada",uid:1,sid:"s1",jti:"j",iat:1800000000,exp:1800000009,token_type:"access""#;
         let twice = r#"sub:"ada",uid:2,uid:1,sid:"s1",jti:"j",iat:1800000000,exp:1800000009,token_type:"access""#;
-        let key = Key::new(&secret());
+        let key = Key::Hs256(HmacKey::new(&secret()));
         assert!(issuer().verify_access(&key.sign(&Raw(once)), NOW).is_some());
         assert!(issuer().verify_access(&key.sign(&Raw(twice)), NOW).is_none());
     }

@@ -14,7 +14,7 @@ use http::Request;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tokio::time::Instant;
 use tower::ServiceExt as _;
-use vestibule::secrets::{Secrets, open_folder};
+use vestibule::secrets::open_folder;
 use vestibule::wiring;
 use vestibule_api::{Api, ApiSettings, Database, Store};
 use vestibule_types::{Clock, Secret};
@@ -95,7 +95,7 @@ impl Node {
         connection.close().await?;
         let (before, began) = (resident_kib()?, Instant::now());
         let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
-        let keys = Secrets { first: Secret::from_random(KEY), older: Vec::new() };
+        let keys = Secret::from_random(KEY).into();
         let (api, router) =
             wiring::api(Store::open(&database).await?, keys, settings, clock).await?;
         let start = began.elapsed();

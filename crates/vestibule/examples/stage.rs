@@ -68,13 +68,14 @@ async fn main() -> Result<(), Failure> {
         trusted_proxies: vec![Ipv4Addr::LOCALHOST.into()],
         ..ApiSettings::default()
     };
-    let (api, router) = wiring::api(store, random_secret()?, settings, clock.clone()).await?;
+    let (api, router) =
+        wiring::api(store, random_secret()?.into(), settings, clock.clone()).await?;
     let mut backstage = Backstage::open(router).await?;
     let api_url = format!("http://{}", backstage.address);
 
     let parts = SiteParts {
         site: site_url.parse()?,
-        secrets: random_secret()?,
+        secrets: Secrets { first: random_secret()?, older: Vec::new() },
         ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
         protect: vec![],
         max_stale: Duration::from_secs(60),
@@ -198,10 +199,10 @@ fn on_any_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-fn random_secret() -> Result<Secrets, Failure> {
+fn random_secret() -> Result<Secret, Failure> {
     let mut bytes = [0; Secret::LEAST];
     rand::fill(&mut bytes).map_err(|_| "the system's random generator failed")?;
-    Ok(Secrets { first: Secret::from_random(bytes), older: Vec::new() })
+    Ok(Secret::from_random(bytes))
 }
 
 /// A data folder that is gone afterwards.

@@ -11,24 +11,27 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
-use vestibule_api::{Api, ApiSettings, Database, Store};
+use vestibule_api::{Api, ApiSettings, Database, SigningKeys, Store};
 use vestibule_gateway::{FeedLost, Gateway, InvalidUpstream, Site, Upstream};
-use vestibule_types::{Clock, Secret};
+use vestibule_types::Clock;
 
+use crate::key_file::{self, KEY_FILE, KeyFile, SIGNING_KEY, differ};
+use crate::keys::{self, KeysError};
 use crate::metrics;
 use crate::secrets::{
-    SecretError, Secrets, Source, open_folder, random_secret, read, reserve_file,
+    Named, SecretError, SecretFile, Secrets, Source, open_folder, random_secret, reserve_file,
 };
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, FeedArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role,
-    Serve, SiteArgs, Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, FeedArgs, GatewayOnly, Keys, LogFormat, Migrate, ProcessArgs,
+    Role, Serve, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
 /// Shortest life of a token off loopback, in seconds (JW-11): rotation needs a life far above network delay.
 const LEAST_LIFE: i64 = 300;
 
+const AUTH_SECRET: &str = "AUTH_SECRET";
 const FEED_KEY: &str = "VESTIBULE_FEED_KEY";
 
 /// Printed by a gateway that does not follow revocations.
@@ -47,6 +50,9 @@ pub enum RunError {
     /// A secret, or the data folder.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// `vestibule keys`.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -111,6 +117,7 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
             Role::Api(settings) => run_api(settings).await,
             Role::Gateway(settings) => run_gateway(settings).await,
             Role::Migrate(settings) => migrate(settings).await,
+            Role::Keys(what) => change_keys(what),
         }
     })
 }
@@ -131,27 +138,23 @@ async fn run_all(settings: Serve) -> Result<(), RunError> {
     let is_exposed = !site.is_loopback() || !is_loopback(&api_socket)?;
     check_api(&api_args, is_exposed, &mut weak)?;
 
-    open_folder(&data.data)?;
     let secret = auth_secret(&site_args, &data.data, is_exposed)?;
-    let key = signing_key(&api_args, &data.data, is_exposed)?;
-    let feed_key = feed_key(&feed, &data.data, is_exposed)?;
-    differ(&[
-        ("AUTH_SECRET", Some(&secret)),
-        ("VESTIBULE_SIGNING_KEY", Some(&key)),
-        (FEED_KEY, feed_key.as_ref()),
-    ])?;
+    let (keys, key_file) = signing_keys(&api_args, &data.data, is_exposed)?;
     // If there is none, one that nobody else knows: the site in this process follows all the same.
-    let feed_keys: Vec<Secret> = match feed_key {
-        Some(keys) => keys.all().cloned().collect(),
-        None => vec![random_secret()?],
+    let feed_key = match feed_key(&feed, &data.data, is_exposed)? {
+        Some(keys) => keys,
+        None => Secrets { first: random_secret()?, older: Vec::new() },
     };
+    let others = vec![(AUTH_SECRET, secret.clone()), (FEED_KEY, feed_key.clone())];
+    differ(&others, Some(&keys))?;
     let clock = Clock::system();
     let (api, api_router) =
-        open_api(&api_args, &data, key, feed_keys.clone(), &api_socket, &clock).await?;
+        open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
+    follow_keys(key_file, &api, others);
     let parts = site_parts(&site_args, site.clone(), secret)?;
     let (gateway, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
     // Without it the site says on `/ready` that it is not; the log says why.
-    let _goes_on_trying = gateway.follow_revocations(&feed_keys[0]).await;
+    let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;
     drop(gateway);
 
     let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
@@ -187,12 +190,13 @@ async fn run_api(settings: ApiOnly) -> Result<(), RunError> {
     let is_exposed = !is_loopback(&socket)?;
     let mut weak = Vec::new();
     check_api(&args, is_exposed, &mut weak)?;
-    open_folder(&data.data)?;
-    let key = signing_key(&args, &data.data, is_exposed)?;
+    let (keys, key_file) = signing_keys(&args, &data.data, is_exposed)?;
     let feed_key = feed_key(&feed, &data.data, is_exposed)?;
-    differ(&[("VESTIBULE_SIGNING_KEY", Some(&key)), (FEED_KEY, feed_key.as_ref())])?;
-    let feed_keys = feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default();
-    let (api, router) = open_api(&args, &data, key, feed_keys, &socket, &Clock::system()).await?;
+    let others: Named = feed_key.clone().map(|key| (FEED_KEY, key)).into_iter().collect();
+    differ(&others, Some(&keys))?;
+    let clock = Clock::system();
+    let (api, router) = open_api(&args, &data, keys, feed_key.as_ref(), &socket, &clock).await?;
+    follow_keys(key_file, &api, others);
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
     say(
@@ -222,12 +226,11 @@ async fn run_gateway(settings: GatewayOnly) -> Result<(), RunError> {
     let mut weak = Vec::new();
     check_site(&site, &socket, &mut weak)?;
     let is_exposed = !site.is_loopback();
-    if !is_exposed && args.auth_secret_file.is_none() && secret_variable("AUTH_SECRET").is_none() {
-        open_folder(&data.data)?;
-    }
     let secret = auth_secret(&args, &data.data, is_exposed)?;
-    let feed_key = feed_source(&feed, &data.data, is_exposed).find()?;
-    differ(&[("AUTH_SECRET", Some(&secret)), (FEED_KEY, feed_key.as_ref())])?;
+    let feed_key = feed_source(&feed, &data.data, is_exposed).given()?;
+    let mut others = vec![(AUTH_SECRET, secret.clone())];
+    others.extend(feed_key.clone().map(|key| (FEED_KEY, key)));
+    differ(&others, None)?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
     let parts = site_parts(&args, site.clone(), secret)?;
     let (gateway, router) = wiring::site(parts, api, Clock::system());
@@ -258,7 +261,7 @@ async fn migrate(settings: Migrate) -> Result<(), RunError> {
 fn database(settings: &DataArgs) -> Result<Database, RunError> {
     let url = match (secret_variable("DATABASE_URL"), &settings.database_url_file) {
         (Some(url), _) => Some(url),
-        (None, Some(file)) => Some(read(file)?),
+        (None, Some(file)) => Some(SecretFile { path: file.clone(), is_private: false }.read()?),
         (None, None) => None,
     };
     let Some(url) = url else { return Ok(Database::Sqlite(settings.data.join(DATABASE))) };
@@ -279,8 +282,8 @@ async fn open_store(database: &Database) -> Result<Store, RunError> {
 async fn open_api(
     args: &ApiArgs,
     data: &DataArgs,
-    keys: Secrets,
-    feed_keys: Vec<Secret>,
+    keys: SigningKeys,
+    feed_key: Option<&Secrets>,
     socket: &TcpListener,
     clock: &Clock,
 ) -> Result<(Api, Router), RunError> {
@@ -292,7 +295,7 @@ async fn open_api(
         cors_origins: args.cors_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
         docs: api_docs(args, socket),
-        feed_keys,
+        feed_keys: feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default(),
     };
     Ok(wiring::api(store, keys, settings, clock.clone()).await?)
 }
@@ -376,22 +379,37 @@ fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result
 
 fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {
     Source {
-        variable: "AUTH_SECRET",
-        value: secret_variable("AUTH_SECRET"),
+        variable: AUTH_SECRET,
+        value: secret_variable(AUTH_SECRET),
         file: args.auth_secret_file.as_deref(),
         kept_in: (!is_exposed).then(|| data.join("auth-secret")),
     }
     .load()
 }
 
-fn signing_key(args: &ApiArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {
-    Source {
-        variable: "VESTIBULE_SIGNING_KEY",
-        value: secret_variable("VESTIBULE_SIGNING_KEY"),
+fn signing_keys(
+    args: &ApiArgs,
+    data: &Path,
+    is_exposed: bool,
+) -> Result<(SigningKeys, Option<KeyFile>), SecretError> {
+    key_file::load(Source {
+        variable: SIGNING_KEY,
+        value: secret_variable(SIGNING_KEY),
         file: args.signing_key_file.as_deref(),
-        kept_in: (!is_exposed).then(|| data.join("signing-key")),
+        kept_in: (!is_exposed).then(|| data.join(KEY_FILE)),
+    })
+}
+
+/// Follows the file beside the server, until the process ends.
+fn follow_keys(file: Option<KeyFile>, api: &Api, others: Named) {
+    if let Some(file) = file {
+        tokio::spawn(key_file::follow(file, api.clone(), others));
     }
-    .load()
+}
+
+fn change_keys(what: Keys) -> Result<(), RunError> {
+    let done = keys::run(what, secret_variable(SIGNING_KEY).is_some(), &Clock::system())?;
+    Ok(write!(std::io::stdout(), "{done}")?)
 }
 
 /// The feed key as the API has it: on loopback made where none is given, elsewhere there may be none.
@@ -401,7 +419,7 @@ fn feed_key(
     is_exposed: bool,
 ) -> Result<Option<Secrets>, SecretError> {
     let source = feed_source(args, data, is_exposed);
-    if is_exposed { source.find() } else { source.load().map(Some) }
+    if is_exposed { source.given() } else { source.load().map(Some) }
 }
 
 fn feed_source<'a>(args: &'a FeedArgs, data: &Path, is_exposed: bool) -> Source<'a> {
@@ -419,23 +437,6 @@ fn feed_source<'a>(args: &'a FeedArgs, data: &Path, is_exposed: bool) -> Source<
 )]
 fn secret_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Each opens something else, and others hold it: whoever verifies tokens has the signing key, whoever asks
-/// for revocations the feed key, and neither must open cookies (JW-08).
-fn differ(secrets: &[(&str, Option<&Secrets>)]) -> Result<(), RunError> {
-    let given: Vec<_> =
-        secrets.iter().filter_map(|(name, secrets)| Some((name, (*secrets)?))).collect();
-    for (at, (name, secrets)) in given.iter().enumerate() {
-        for (other, keys) in &given[at + 1..] {
-            if secrets.all().any(|secret| keys.all().any(|key| key == secret)) {
-                let said =
-                    format!("{name} and {other} are the same. Make two: openssl rand -base64 32");
-                return Err(RunError::Setting(said));
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {

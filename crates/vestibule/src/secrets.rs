@@ -1,5 +1,7 @@
 //! Where secrets come from: the environment, a file, or, on loopback only, the data folder.
+//! The list of signing keys, which has more to it than secrets, is read in [`crate::key_list`].
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use vestibule_types::{Secret, WeakSecret};
+
+use crate::key_list::InvalidKeys;
 
 /// Why a secret or the data folder can't be used: the cause and what to do, never the secret.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +23,17 @@ pub enum SecretError {
         /// What is wrong with it.
         why: WeakSecret,
     },
+    /// The list of signing keys can't be read as one.
+    #[error("{name} {why}")]
+    Keys {
+        /// Variable or file.
+        name: String,
+        /// What is wrong with it, and the mend.
+        why: InvalidKeys,
+    },
+    /// One secret would both seal cookies and sign tokens.
+    #[error("{0} and {1} are the same. Make two: openssl rand -base64 32")]
+    Same(&'static str, &'static str),
     /// Neither variable nor file, where one has to be given.
     #[error(
         "{0} is missing: off loopback, secrets are never made silently. Set it: openssl rand -base64 32"
@@ -31,6 +46,20 @@ pub enum SecretError {
         path: PathBuf,
         /// Why not.
         cause: std::io::Error,
+    },
+    /// A file can't be written.
+    #[error("{} can't be written: {cause}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// A file is far larger than a list of secrets can be.
+    #[error("{} is longer than {LONGEST} bytes: it holds no list of secrets", path.display())]
+    Long {
+        /// The file.
+        path: PathBuf,
     },
     /// Others on this machine can read a file that holds a secret.
     #[error("{path} can be read by others (mode {mode:o}). Close it: chmod 600 {path}", path = path.display())]
@@ -52,6 +81,9 @@ pub enum SecretError {
     #[error("the system's random generator failed")]
     NoRandomness,
 }
+
+/// Longest file that is read as a list of secrets, in bytes.
+const LONGEST: usize = 64 * 1024;
 
 /// One secret: its variable, the value of that variable, the file that was named instead, and the file in the
 /// data folder where one made here is kept.
@@ -82,37 +114,117 @@ impl Secrets {
     }
 }
 
+/// Secrets for different things, by name.
+pub type Named = Vec<(&'static str, Secrets)>;
+
+/// The text of a secret or a list of them, and where it stands.
+pub struct Found {
+    /// Not looked at yet.
+    pub text: String,
+    /// The variable or file.
+    pub place: Place,
+}
+
+/// Where secrets stand.
+pub enum Place {
+    /// In an environment variable.
+    Variable(&'static str),
+    /// In a file, which may change.
+    File(SecretFile),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => out.write_str(name),
+            Self::File(file) => write!(out, "{}", file.path.display()),
+        }
+    }
+}
+
+/// A file with secrets.
+#[derive(Clone, Debug)]
+pub struct SecretFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Whether it is ours, so that nobody else may read it. One that a setting names may have been put there by
+    /// something that gives every file to everybody and guards the folder.
+    pub is_private: bool,
+}
+
+impl SecretFile {
+    /// What is in it.
+    ///
+    /// # Errors
+    /// [`SecretError`] if it can't be read, is too long, or is open to others and must not be.
+    pub fn read(&self) -> Result<String, SecretError> {
+        let path = &self.path;
+        let unreadable = |cause| SecretError::Unreadable { path: path.clone(), cause };
+        let file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+        if self.is_private && mode & 0o077 != 0 {
+            return Err(SecretError::Open { path: path.clone(), mode });
+        }
+        let mut text = String::new();
+        file.take(LONGEST as u64 + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() > LONGEST {
+            return Err(SecretError::Long { path: path.clone() });
+        }
+        Ok(text)
+    }
+}
+
 impl Source<'_> {
     /// The secrets: one, or several with commas or line breaks between.
     ///
     /// # Errors
     /// [`SecretError`], in words for whoever starts the server.
     pub fn load(self) -> Result<Secrets, SecretError> {
-        let (variable, kept_in) = (self.variable, self.kept_in.clone());
-        match (self.find()?, kept_in) {
-            (Some(secrets), _) => Ok(secrets),
-            (None, Some(path)) => make(&path),
-            (None, None) => Err(SecretError::Missing(variable)),
-        }
+        let Found { text, place } = self.find()?;
+        parse(&text).map_err(|why| SecretError::Weak { name: place.to_string(), why })
     }
 
     /// The secrets, if they were given or have been kept; here none are made.
     ///
     /// # Errors
     /// [`SecretError`], as above.
-    pub fn find(self) -> Result<Option<Secrets>, SecretError> {
-        if let Some(value) = self.value.filter(|value| !value.is_empty()) {
-            return parse(&value, self.variable).map(Some);
+    pub fn given(self) -> Result<Option<Secrets>, SecretError> {
+        let Some(Found { text, place }) = self.look()? else { return Ok(None) };
+        let secrets = parse(&text);
+        secrets.map(Some).map_err(|why| SecretError::Weak { name: place.to_string(), why })
+    }
+
+    /// The text, wherever it stands; made and kept first if it may be.
+    ///
+    /// # Errors
+    /// [`SecretError`], in words for whoever starts the server.
+    pub fn find(self) -> Result<Found, SecretError> {
+        if let Some(found) = self.look()? {
+            return Ok(found);
         }
-        if let Some(file) = self.file {
-            return parse(&read(file)?, &file.display().to_string()).map(Some);
+        let path = self.kept_in.ok_or(SecretError::Missing(self.variable))?;
+        open_folder(path.parent().unwrap_or(Path::new(".")))?;
+        make_file(&path, &random_secret()?.to_text())?;
+        let file = SecretFile { path, is_private: true };
+        Ok(Found { text: file.read()?, place: Place::File(file) })
+    }
+
+    fn look(&self) -> Result<Option<Found>, SecretError> {
+        if let Some(text) = self.value.clone().filter(|value| !value.is_empty()) {
+            return Ok(Some(Found { text, place: Place::Variable(self.variable) }));
         }
-        let Some(kept_in) = self.kept_in else { return Ok(None) };
-        match read_private(&kept_in) {
-            Err(SecretError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+        let file = match (self.file, &self.kept_in) {
+            (Some(path), _) => SecretFile { path: path.to_owned(), is_private: false },
+            (None, Some(path)) => SecretFile { path: path.clone(), is_private: true },
+            (None, None) => return Ok(None),
+        };
+        match file.read() {
+            Err(SecretError::Unreadable { cause, .. })
+                if file.is_private && cause.kind() == ErrorKind::NotFound =>
+            {
                 Ok(None)
             }
-            text => parse(&text?, &kept_in.display().to_string()).map(Some),
+            text => Ok(Some(Found { text: text?, place: Place::File(file) })),
         }
     }
 }
@@ -143,30 +255,33 @@ pub fn reserve_file(path: &Path) -> Result<(), SecretError> {
     }
 }
 
-fn private_file(path: &Path) -> std::io::Result<File> {
+/// A new file that only its owner can read.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Makes a secret and keeps it. The name appears only when the secret is in it, whole and on disk: another
-/// process that starts at the same time finds all of it or nothing.
-fn make(path: &Path) -> Result<Secrets, SecretError> {
+/// A name next to `path` that nobody else uses, not even a process of the same number in another container.
+pub(crate) fn name_beside(path: &Path) -> Result<PathBuf, SecretError> {
+    Ok(path.with_extension(format!("new-{:016x}", random_number()?)))
+}
+
+/// Makes a file with secrets, unless it is there; whether it did. The name appears only when the text is in it, whole and on
+/// disk: another process that starts at the same time finds all of it or nothing.
+pub(crate) fn make_file(path: &Path, text: &str) -> Result<bool, SecretError> {
     let failed =
         |cause| SecretError::Folder { path: path.parent().unwrap_or(path).to_owned(), cause };
-    let secret = random_secret()?;
-    let new = path.with_extension(format!("new-{:016x}", random_number()?));
+    let new = name_beside(path)?;
     let mut file = private_file(&new).map_err(failed)?;
     let mut write = || {
-        file.write_all(secret.to_text().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::hard_link(&new, path)
     };
     let written = write();
     let _ = fs::remove_file(&new);
     match written {
-        Ok(()) => Ok(Secrets { first: secret, older: Vec::new() }),
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
-            parse(&read_private(path)?, &path.display().to_string())
-        }
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(cause) => Err(failed(cause)),
     }
 }
@@ -186,52 +301,24 @@ pub fn random_secret() -> Result<Secret, SecretError> {
     }
 }
 
-/// A name that nobody else uses, not even a process of the same number in another container.
 fn random_number() -> Result<u64, SecretError> {
     let mut bytes = [0_u8; 8];
     SystemRandom::new().fill(&mut bytes).map_err(|_| SecretError::NoRandomness)?;
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn parse(text: &str, name: &str) -> Result<Secrets, SecretError> {
-    let weak = |why| SecretError::Weak { name: name.to_owned(), why };
+fn parse(text: &str) -> Result<Secrets, WeakSecret> {
     let parts = text.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty());
-    let mut secrets =
-        parts.map(|part| Secret::parse(part).map_err(weak)).collect::<Result<Vec<_>, _>>()?;
+    let mut secrets = parts.map(Secret::parse).collect::<Result<Vec<_>, _>>()?;
     if secrets.is_empty() {
-        return Err(weak(WeakSecret::Short));
+        return Err(WeakSecret::Short);
     }
     let first = secrets.remove(0);
     Ok(Secrets { first, older: secrets })
 }
 
-/// The text of a file that holds a secret, 4 KiB at most.
-///
-/// # Errors
-/// [`SecretError::Unreadable`].
-pub fn read(path: &Path) -> Result<String, SecretError> {
-    let unreadable = |cause| SecretError::Unreadable { path: path.to_owned(), cause };
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(4096).read_to_string(&mut text))
-        .map_err(unreadable)?;
-    Ok(text)
-}
-
-/// Reads a file that nobody else may read.
-fn read_private(path: &Path) -> Result<String, SecretError> {
-    let text = read(path)?;
-    let unreadable = |cause| SecretError::Unreadable { path: path.to_owned(), cause };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        Ok(text)
-    } else {
-        Err(SecretError::Open { path: path.to_owned(), mode })
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
@@ -240,10 +327,11 @@ mod tests {
 
     const GOOD: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
 
-    struct Folder(PathBuf);
+    /// A data folder that is gone with the test.
+    pub(crate) struct Folder(pub(crate) PathBuf);
 
     impl Folder {
-        fn new(name: &str) -> Self {
+        pub(crate) fn new(name: &str) -> Self {
             let path =
                 std::env::temp_dir().join(format!("vestibule-{name}-{}", std::process::id()));
             let _ = fs::remove_dir_all(&path);
@@ -294,12 +382,12 @@ mod tests {
     fn one_that_is_optional_is_found_and_not_made() {
         let folder = Folder::new("find");
         let file = folder.0.join("feed-key");
-        assert_eq!(source(None, Some(file.clone())).find().unwrap(), None);
-        assert_eq!(source(None, None).find().unwrap(), None);
+        assert_eq!(source(None, Some(file.clone())).given().unwrap(), None);
+        assert_eq!(source(None, None).given().unwrap(), None);
         assert!(!file.exists());
         let made = source(None, Some(file.clone())).load().unwrap();
-        assert!(source(None, Some(file)).find().unwrap() == Some(made));
-        assert!(source(Some("weak"), None).find().is_err(), "a bad one is no missing one");
+        assert!(source(None, Some(file)).given().unwrap() == Some(made));
+        assert!(source(Some("weak"), None).given().is_err(), "a bad one is no missing one");
     }
 
     #[test]

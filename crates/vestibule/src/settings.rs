@@ -8,6 +8,7 @@ use clap::{
     Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use url::Url;
+use vestibule_api::Algorithm;
 use vestibule_gateway::{PathPattern, Site};
 
 /// The front door for a web app whose API already exists: sign-up, sign-in and staying signed in.
@@ -29,14 +30,18 @@ pub struct Cli {
 const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
-  VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens, HS256 (serve, api)
+  VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens (serve, api)
   DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (serve, api, migrate)
   VESTIBULE_FEED_KEY, VESTIBULE_FEED_KEY_FILE            lets a gateway ask the API who was signed out elsewhere (all)
-Each is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
+Each key or secret is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
 To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
+Signing keys in a file change while the servers run: vestibule keys --help, docs/keys.md.
 On loopback a missing one is made and kept in the data folder; elsewhere it has to be given, except for the
 feed key, without which a gateway does not ask. A gateway never makes that one: it has to be the API's.
 NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set.";
+
+/// Default life of a session, in seconds: a week.
+const REFRESH_TTL: i64 = 604_800;
 
 /// The parts that can run by themselves.
 #[derive(Debug, Subcommand)]
@@ -52,6 +57,9 @@ pub enum Role {
     Gateway(GatewayOnly),
     /// Bring the database up to date, and stop.
     Migrate(Migrate),
+    /// The keys that sign the tokens, while they are in a file: list them, add one, retire one. Servers follow by themselves.
+    #[command(subcommand)]
+    Keys(Keys),
 }
 
 /// Settings of `vestibule serve`.
@@ -119,6 +127,65 @@ pub struct Migrate {
     pub data: DataArgs,
 }
 
+/// What `vestibule keys` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Keys {
+    /// Show each key's id, its algorithm, and what it does now
+    List(KeyFileArgs),
+    /// Make a key that signs once every server has had time to read it
+    Add(KeyAdd),
+    /// Remove a key that no live token relies on
+    Retire(KeyRetire),
+}
+
+/// The file with the keys, and what is known of their tokens.
+#[derive(Args, Clone, Debug)]
+pub struct KeyFileArgs {
+    /// The data folder.
+    #[command(flatten)]
+    pub data: DataArgs,
+
+    /// File with the keys that sign the tokens [default: signing-key in the data folder]
+    #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]
+    pub signing_key_file: Option<PathBuf>,
+
+    /// Life of a session and its refresh tokens on the servers, in seconds
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_REFRESH_TTL", default_value_t = REFRESH_TTL, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub refresh_ttl: i64,
+}
+
+/// Settings of `vestibule keys add`.
+#[derive(Args, Clone, Debug)]
+pub struct KeyAdd {
+    /// hs256: who verifies can also sign; eddsa: who verifies can't [default: as the key that signs]
+    #[arg(long, value_name = "ALGORITHM", value_parser = algorithm)]
+    pub algorithm: Option<Algorithm>,
+
+    /// How long servers get to read it before it signs, in seconds [default: 10; eddsa: 90, for others may keep the public keys for a minute]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..=31_536_000))]
+    pub after: Option<i64>,
+
+    /// The file.
+    #[command(flatten)]
+    pub file: KeyFileArgs,
+}
+
+/// Settings of `vestibule keys retire`.
+#[derive(Args, Clone, Debug)]
+pub struct KeyRetire {
+    /// The key's id, as vestibule keys list shows it
+    #[arg(allow_hyphen_values = true)]
+    pub id: String,
+
+    /// Retire it though sessions rely on it: they are signed out
+    #[arg(long)]
+    pub force: bool,
+
+    /// The file.
+    #[command(flatten)]
+    pub file: KeyFileArgs,
+}
+
 /// The site: browser sessions, pages, and what is passed on.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Site")]
@@ -161,7 +228,7 @@ pub struct ApiArgs {
     pub access_ttl: i64,
 
     /// Life of a session and its refresh tokens from the login on, in seconds; under 300 on loopback only
-    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_REFRESH_TTL", default_value_t = 604_800, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_REFRESH_TTL", default_value_t = REFRESH_TTL, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     pub refresh_ttl: i64,
 
     /// Whether login attempts are limited, per account and address and per address; off on loopback only
@@ -180,7 +247,7 @@ pub struct ApiArgs {
     #[arg(long, value_name = "ADDRESS", env = "VESTIBULE_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,
 
-    /// File with the key that signs the tokens
+    /// File with the keys that sign the tokens; read again whenever it changes
     #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]
     pub signing_key_file: Option<PathBuf>,
 }
@@ -290,6 +357,15 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     ipv4.or(addresses.first()).copied().ok_or_else(|| "names no address".to_owned())
 }
 
+/// `hs256`, `eddsa`.
+fn algorithm(text: &str) -> Result<Algorithm, &'static str> {
+    match text {
+        "hs256" => Ok(Algorithm::Hs256),
+        "eddsa" => Ok(Algorithm::EdDsa),
+        _ => Err("has to be hs256 or eddsa"),
+    }
+}
+
 /// An origin exactly as browsers send it.
 fn origin(text: &str) -> Result<String, String> {
     let site: Site = text.parse().map_err(|error| format!("{error}"))?;
@@ -348,6 +424,10 @@ mod tests {
             "vestibule gateway",
             "vestibule api --trusted-proxy localhost",
             "vestibule --cors-origin *",
+            "vestibule keys",
+            "vestibule keys retire",
+            "vestibule keys add --algorithm rsa",
+            "vestibule keys add --after -1",
         ] {
             assert_eq!(read(line).unwrap_err().exit_code(), 2, "{line}");
         }

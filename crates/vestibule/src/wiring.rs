@@ -36,12 +36,12 @@ pub struct SiteParts {
 /// [`StartError`].
 pub async fn api(
     store: Store,
-    keys: Secrets,
+    keys: SigningKeys,
     settings: ApiSettings,
     clock: Clock,
 ) -> Result<(Api, Router), StartError> {
     let docs = settings.docs;
-    let api = Api::start(store, SigningKeys::new(keys.first, keys.older), settings, clock).await?;
+    let api = Api::start(store, keys, settings, clock).await?;
     let mut router = api.router();
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));

@@ -1,6 +1,7 @@
 //! Router, handler, store: nothing in between.
 
 mod health;
+mod jwks;
 mod login;
 mod logout;
 mod news;
@@ -28,6 +29,7 @@ pub(crate) fn router(api: Api) -> Router {
         router = router.route(&format!("{path}/"), methods.clone()).route(&path, methods);
     }
     router = router.route("/health", get(health::live)).route("/ready", get(health::ready));
+    router = router.route("/.well-known/jwks.json", get(jwks::show));
     if api.0.settings.docs {
         router = router.route("/openapi.json", get(async || axum::Json(openapi())));
     }
@@ -66,10 +68,10 @@ pub(crate) fn openapi() -> Value {
         .expect("a test reads the embedded document")
 }
 
-/// Nothing here may be kept by a cache, guessed at or framed (contract, section 8, row 6; CS-13).
+/// Nothing here may be kept by a cache, unless its handler says so ([`jwks`] alone does), guessed at or framed
+/// (contract, section 8, row 6; CS-13).
 async fn headers(mut response: Response) -> Response {
-    const FIXED: [(HeaderName, &str); 4] = [
-        (header::CACHE_CONTROL, "no-store"),
+    const FIXED: [(HeaderName, &str); 3] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -77,6 +79,8 @@ async fn headers(mut response: Response) -> Response {
     for (name, value) in FIXED {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    let kept = response.headers_mut().entry(header::CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

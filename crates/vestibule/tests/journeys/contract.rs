@@ -25,7 +25,7 @@ async fn paths_and_methods_that_are_not_there_say_so_in_json() {
 }
 
 #[tokio::test]
-async fn every_answer_is_uncacheable_and_has_an_id() {
+async fn every_answer_but_the_public_keys_is_uncacheable_and_has_an_id() {
     let api = TestApi::new().await;
     for path in ["/api/v1/user/me", "/health", "/ready", "/openapi.json", "/nowhere"] {
         let answer = api.client.get(path).await;
@@ -33,6 +33,13 @@ async fn every_answer_is_uncacheable_and_has_an_id() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("x-request-id").len(), 16, "{path}");
     }
+    let keys = "/.well-known/jwks.json";
+    let answer = api.client.get(keys).await;
+    assert_eq!(answer.header("cache-control"), "public, max-age=60");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.says(), r#"200 {"keys":[]}"#, "JW-09: the HS256 key is not in it");
+    let refused = api.client.request("POST", keys, &[], "").await;
+    assert_eq!((refused.status, refused.header("cache-control")), (405, "no-store"));
     let given = api.client.request("GET", "/health", &[("x-request-id", "abc-12345678")], "").await;
     assert_eq!(given.header("x-request-id"), "abc-12345678");
     let forged =
@@ -103,7 +110,7 @@ async fn every_documented_operation_is_there_and_its_document_is_whole() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 15);
+    assert_eq!(operations, 16);
     each_reference(&document, &mut |target| {
         let pointer = target.strip_prefix('#').unwrap();
         assert!(document.pointer(pointer).is_some(), "{target} leads nowhere");

@@ -8,6 +8,7 @@ mod disk;
 mod feed;
 mod foreign;
 mod gateway;
+mod keys;
 mod limits;
 mod metrics;
 mod nodes;

@@ -21,7 +21,7 @@ const SECRET: &str = "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=";
 const KEY: &str = "n8Hs3Kd0Vb6Qw1Zx5Lc9Rt2Yp7Mf4Jg8TaXuWvEyO1E=";
 
 /// `vestibule` with an environment of its own.
-pub(super) fn vestibule(arguments: &[&str]) -> Command {
+pub fn vestibule(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
     command
         .args(arguments)
@@ -33,21 +33,21 @@ pub(super) fn vestibule(arguments: &[&str]) -> Command {
 }
 
 /// A running server and what it printed at its start.
-pub(super) struct Server {
-    pub(super) child: Child,
-    pub(super) said: String,
+pub struct Server {
+    pub child: Child,
+    pub said: String,
 }
 
 impl Server {
-    pub(super) fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         Self::spawn(vestibule(arguments))
     }
 
-    pub(super) fn spawn(mut command: Command) -> Self {
+    pub fn spawn(mut command: Command) -> Self {
         Self::spawn_logging(&mut command, Stdio::null())
     }
 
-    pub(super) fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
+    pub fn spawn_logging(command: &mut Command, log: Stdio) -> Self {
         let mut child = command.stderr(log).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Everything on ports of its own.
-    pub(super) fn serve(folder: &Folder, more: &[&str]) -> Self {
+    pub fn serve(folder: &Folder, more: &[&str]) -> Self {
         let data = folder.path().join("data");
         let mut arguments = vec![
             "--site-listen",
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// The address that it printed for `name`.
-    pub(super) fn url(&self, name: &str) -> String {
+    pub fn url(&self, name: &str) -> String {
         let line = self
             .said
             .lines()
@@ -85,11 +85,11 @@ impl Server {
         url.replace("localhost", "127.0.0.1").replace("/api/v1", "").replace("/metrics", "")
     }
 
-    pub(super) fn upstream(&self, name: &str) -> Upstream {
+    pub fn upstream(&self, name: &str) -> Upstream {
         Upstream::at(&Url::parse(&self.url(name)).unwrap()).unwrap()
     }
 
-    pub(super) fn client(&self, name: &str) -> Client {
+    pub fn client(&self, name: &str) -> Client {
         Client::of(self.upstream(name))
     }
 
@@ -108,7 +108,7 @@ impl Drop for Server {
 }
 
 /// One line with cause and mend, and a failure.
-fn refusal(output: &Output) -> String {
+pub fn refusal(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(!output.status.success(), "{text}");
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
@@ -181,7 +181,7 @@ async fn the_whole_journey_over_tcp_with_gateway_and_api_apart() {
 }
 
 /// The ports that a process listens on, by its sockets: the site prints its public address.
-pub(super) fn listening(server: &Server) -> Vec<u16> {
+pub fn listening(server: &Server) -> Vec<u16> {
     let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
     let fds = fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap();
     let inodes: Vec<String> = fds
@@ -547,7 +547,7 @@ async fn ky_03_ky_06_new_keys_in_front_of_the_old_ones_sign_nobody_out() {
 }
 
 /// The site of a process that was told another public address than the one it listens on.
-pub(super) fn site_of(server: &Server) -> Upstream {
+pub fn site_of(server: &Server) -> Upstream {
     let api = Url::parse(&server.url("API")).unwrap().port();
     let ports = listening(server);
     let port = ports.into_iter().find(|port| Some(*port) != api).unwrap();

@@ -83,7 +83,7 @@ impl TestApi {
     /// A node of its own on a database that several may share.
     pub async fn on(database: &Arc<TestDatabase>, clock: &Clock, settings: ApiSettings) -> Self {
         let store = Store::open(&database.database()).await.unwrap();
-        let keys = Secrets { first: Secret::from_random([3; 32]), older: Vec::new() };
+        let keys = Secret::from_random([3; 32]).into();
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
         let client = Client::of(Upstream::in_process(router));
         Self { clock: clock.clone(), database: database.clone(), inner, client }
