@@ -220,7 +220,8 @@ impl Source<'_> {
         };
         match file.read() {
             Err(SecretError::Unreadable { cause, .. })
-                if file.is_private && cause.kind() == ErrorKind::NotFound =>
+                if file.is_private
+                    && matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
                 Ok(None)
             }
