@@ -74,6 +74,8 @@ const LATEST: i64 = 30;
 const EARLIEST: i64 = 6;
 /// However short the life, a refresh leads the end by this many seconds.
 const LEAST_LEAD: i64 = 1;
+/// Older than this part of an access token's life, a cookie is not sent any more: 30 s of 30 min.
+const LATE: i64 = 60;
 
 impl Session {
     /// Seconds that the present access token lives in all.
@@ -89,6 +91,12 @@ impl Session {
         let (least, most) = (self.access_life() / LATEST, self.access_life() / EARLIEST);
         let lead = least + spread.position(text, most - least);
         self.access_until.saturating_sub(lead.max(LEAST_LEAD))
+    }
+
+    /// Seconds after which a `Set-Cookie` that was born at the start of a request is not sent any more: losing it
+    /// is safe, setting the browser's jar back is not (CK-08). At least one.
+    pub fn late_after(&self) -> i64 {
+        (self.access_life() / LATE).max(1)
     }
 
     /// Whether the session has come to its absolute end.
@@ -222,6 +230,13 @@ mod tests {
     fn rf_13_however_short_the_life_the_refresh_comes_before_its_end() {
         for life in 0..12 {
             assert!(lead(&session_with("token", life), &spread(1)) >= 1, "{life} s");
+        }
+    }
+
+    #[test]
+    fn ck_08_a_cookie_is_late_after_30_seconds_of_30_minutes_and_never_sooner_than_after_one() {
+        for (life, late) in [(1_800, 30), (360, 6), (86_400, 1_440), (59, 1), (0, 1)] {
+            assert_eq!(session_with("token", life).late_after(), late, "{life} s");
         }
     }
 
