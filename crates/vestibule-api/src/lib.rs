@@ -8,6 +8,7 @@ mod body;
 mod client;
 mod error;
 mod jwt;
+mod lives;
 mod passwords;
 mod refresh;
 mod routes;
@@ -53,7 +54,7 @@ impl Api {
         settings: ApiSettings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let issuer = Issuer::new(keys, settings.access_ttl, settings.refresh_ttl);
+        let issuer = Issuer::new(keys, settings.access_ttl);
         let throttle = LoginThrottle::new(settings.throttle);
         let hasher = Hasher::start()?;
         Ok(Self(Arc::new(Parts { store, issuer, hasher, throttle, settings, clock })))

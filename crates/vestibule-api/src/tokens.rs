@@ -48,7 +48,6 @@ pub(crate) struct RefreshClaims {
 pub(crate) struct Issuer {
     keys: Vec<Key>,
     access_ttl: i64,
-    refresh_ttl: i64,
 }
 
 /// Whom a token is for.
@@ -70,17 +69,13 @@ pub(crate) struct Place {
 }
 
 impl Issuer {
-    pub(crate) fn new(keys: SigningKeys, access_ttl: i64, refresh_ttl: i64) -> Self {
+    pub(crate) fn new(keys: SigningKeys, access_ttl: i64) -> Self {
         let keys = keys.all().map(Key::new).collect();
-        Self { keys, access_ttl, refresh_ttl }
+        Self { keys, access_ttl }
     }
 
     pub(crate) fn access_ttl(&self) -> i64 {
         self.access_ttl
-    }
-
-    pub(crate) fn refresh_ttl(&self) -> i64 {
-        self.refresh_ttl
     }
 
     pub(crate) fn access(&self, bearer: &Bearer<'_>, now: i64) -> Token<Access> {
@@ -182,7 +177,7 @@ mod tests {
     }
 
     fn issuer() -> Issuer {
-        Issuer::new(SigningKeys::new(secret(), Vec::new()), 1800, 604_800)
+        Issuer::new(SigningKeys::new(secret(), Vec::new()), 1800)
     }
 
     fn ada() -> Bearer<'static> {

@@ -11,7 +11,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
 
-pub(crate) use sessions::NewSession;
+pub(crate) use sessions::{NewSession, StoredSession};
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
 
 /// The database. Cheap to clone.
@@ -79,9 +79,8 @@ fn migrator() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![step(
-        1,
-        "accounts",
-        include_str!("../../migrations/0001_accounts.sqlite.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        step(1, "accounts", include_str!("../../migrations/0001_accounts.sqlite.sql")),
+        step(2, "sessions", include_str!("../../migrations/0002_sessions.sqlite.sql")),
+    ])
 }
