@@ -11,6 +11,7 @@ mod jwt;
 mod lives;
 mod passwords;
 mod refresh;
+mod refresh_limit;
 mod routes;
 mod settings;
 mod store;
@@ -27,6 +28,7 @@ pub use settings::{ApiSettings, SigningKeys};
 pub use store::Store;
 
 use passwords::Hasher;
+use refresh_limit::RefreshLimit;
 use throttle::LoginThrottle;
 use tokens::Issuer;
 
@@ -39,6 +41,7 @@ struct Parts {
     issuer: Issuer,
     hasher: Hasher,
     throttle: LoginThrottle,
+    refresh_limit: RefreshLimit,
     settings: ApiSettings,
     clock: Clock,
 }
@@ -56,8 +59,17 @@ impl Api {
     ) -> Result<Self, StartError> {
         let issuer = Issuer::new(keys, settings.access_ttl);
         let throttle = LoginThrottle::new(settings.throttle);
+        let refresh_limit = RefreshLimit::new(settings.throttle, settings.access_ttl);
         let hasher = Hasher::start()?;
-        Ok(Self(Arc::new(Parts { store, issuer, hasher, throttle, settings, clock })))
+        Ok(Self(Arc::new(Parts {
+            store,
+            issuer,
+            hasher,
+            throttle,
+            refresh_limit,
+            settings,
+            clock,
+        })))
     }
 
     /// All routes: `/api/v1/…`, `/health`, `/ready` and, if the settings say so, `/openapi.json`.

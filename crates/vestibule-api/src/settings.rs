@@ -16,7 +16,7 @@ pub struct ApiSettings {
     pub session_cap: Option<i64>,
     /// Seconds without a refresh after which a session is over; at least `access_ttl`. None: it never is (RF-18).
     pub idle_limit: Option<i64>,
-    /// Whether login attempts are limited.
+    /// Whether login attempts, and new refresh tokens of one session, are limited.
     pub throttle: bool,
     /// Web origins that may call with credentials (CORS). None: no CORS headers at all.
     pub cors_origins: Vec<String>,

@@ -13,7 +13,7 @@ const TRIES: usize = 8;
 
 /// `POST /refresh`: a fresh access token for the refresh token in the cookie, and that token's successor in
 /// the cookie. Answers 200; 401 for a token that opens nothing, with the dead cookie cleared; 409 for one
-/// that its own successor has just overtaken.
+/// that its own successor has just overtaken; 429 after too many in a row.
 #[tracing::instrument(name = "session.refresh", skip_all)]
 pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Response {
     let answer = match refresh_cookie(&headers) {
@@ -37,8 +37,8 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
     for _ in 0..TRIES {
         let session = store.live_session(sid, claims.uid, now, used_since).await?;
         let session = session.ok_or(ApiError::BadRefreshToken)?;
-        let mut expires_at = session.expires_at;
-        let answer = match decide(&session.line, &place(&claims), random_id(), now, windows) {
+        let (fresh, mut expires_at) = (random_id(), session.expires_at);
+        let answer = match decide(&session.line, &place(&claims), fresh.clone(), now, windows) {
             Verdict::Answer(answer) => {
                 if now - session.last_used > settings.use_is_written_after() {
                     store.touch_session(sid, now).await?;
@@ -63,6 +63,10 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
                 return Err(ApiError::BadRefreshToken);
             }
         };
+        if answer.jti == fresh {
+            // Refused after a step, it is like an answer that was lost on its way (RF-03).
+            api.0.refresh_limit.take(sid, now)?;
+        }
         let bearer = Bearer { username: &session.username, user: claims.uid, sid, expires_at };
         let refresh = issuer.refresh(&bearer, answer);
         let max_age = session.persistent.then_some(expires_at - now);
