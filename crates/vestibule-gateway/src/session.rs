@@ -23,8 +23,12 @@ pub struct Session {
     pub access_until: i64,
     /// When the person signed in.
     pub began: i64,
-    /// When the session ends whatever happens; the cookie lives exactly as long (CK-06).
+    /// When the session ends whatever happens; the cookie lives exactly as long (CK-06), or until the browser is
+    /// closed.
     pub ends_at: i64,
+    /// Whether the browser keeps the cookie when it is closed. Cookies of before this was asked are kept.
+    #[serde(default = "kept")]
+    pub persistent: bool,
     /// Who signed in, as last heard from the API.
     pub user: SessionUser,
 }
@@ -76,6 +80,10 @@ const EARLIEST: i64 = 6;
 const LEAST_LEAD: i64 = 1;
 /// Older than this part of an access token's life, a cookie is not sent any more: 30 s of 30 min.
 const LATE: i64 = 60;
+
+fn kept() -> bool {
+    true
+}
 
 impl Session {
     /// Seconds that the present access token lives in all.
@@ -173,6 +181,7 @@ impl Session {
             access_until: now + 1_800,
             began: now,
             ends_at: now + 7 * 24 * 3_600,
+            persistent: true,
             user: SessionUser {
                 id: UserId::new(7),
                 username: "ada".to_owned(),
