@@ -6,6 +6,7 @@ mod contract;
 mod foreign;
 mod gateway;
 mod limits;
+mod lives;
 mod process;
 mod sessions;
 mod site;
