@@ -11,8 +11,10 @@ mod error;
 mod jwt;
 mod keeping_up;
 mod keys;
+mod lives;
 mod passwords;
 mod refresh;
+mod refresh_limit;
 mod routes;
 mod settings;
 mod store;
@@ -31,6 +33,7 @@ pub use store::{Database, InvalidDatabase, Store};
 
 use keeping_up::KeepingUp;
 use passwords::Hasher;
+use refresh_limit::RefreshLimit;
 use store::Ending;
 use throttle::LoginThrottle;
 use tokens::Issuer;
@@ -44,6 +47,7 @@ struct Parts {
     issuer: Issuer,
     hasher: Hasher,
     throttle: LoginThrottle,
+    refresh_limit: RefreshLimit,
     settings: ApiSettings,
     clock: Clock,
     keeping_up: KeepingUp,
@@ -61,12 +65,21 @@ impl Api {
         settings: ApiSettings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let issuer = Issuer::new(keys, settings.access_ttl, settings.refresh_ttl);
+        let issuer = Issuer::new(keys, settings.access_ttl);
         let throttle = LoginThrottle::new(settings.throttle);
+        let refresh_limit = RefreshLimit::new(settings.throttle, settings.access_ttl);
         let hasher = Hasher::start()?;
         let keeping_up = KeepingUp::start(&store, &clock).await?;
-        let parts = Parts { store, issuer, hasher, throttle, settings, clock, keeping_up };
-        Ok(Self(Arc::new(parts)))
+        Ok(Self(Arc::new(Parts {
+            store,
+            issuer,
+            hasher,
+            throttle,
+            refresh_limit,
+            settings,
+            clock,
+            keeping_up,
+        })))
     }
 
     /// For what ends now: until no access token can be alive, by any clock that is right within the leeway.

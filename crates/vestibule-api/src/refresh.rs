@@ -23,7 +23,7 @@ pub(crate) struct Line {
 /// What becomes of a refresh.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
-    /// Answer the token at this place; nothing is written.
+    /// Answer the token at this place; the line stays as it is.
     Answer(Place),
     /// Store the line, then answer. `fast_forward` if the database had lost writes (R3).
     Advance { line: Line, answer: Place, fast_forward: bool },

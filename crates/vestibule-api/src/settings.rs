@@ -9,7 +9,14 @@ pub struct ApiSettings {
     pub access_ttl: i64,
     /// Life of a session and its refresh tokens, in seconds.
     pub refresh_ttl: i64,
-    /// Whether login attempts are limited.
+    /// Life of a session whose owner is not to be remembered, in seconds; at most `refresh_ttl`.
+    pub short_ttl: i64,
+    /// Most seconds from its login that a session lives, which each step of its refresh tokens then prolongs
+    /// by a life; at least `refresh_ttl`. None: no step prolongs a session.
+    pub session_cap: Option<i64>,
+    /// Seconds without a refresh after which a session is over; at least `access_ttl`. None: it never is (RF-18).
+    pub idle_limit: Option<i64>,
+    /// Whether login attempts, and new refresh tokens of one session, are limited.
     pub throttle: bool,
     /// Web origins that may call with credentials (CORS). None: no CORS headers at all.
     pub cors_origins: Vec<String>,
@@ -26,6 +33,9 @@ impl Default for ApiSettings {
         Self {
             access_ttl: 30 * 60,
             refresh_ttl: 7 * 24 * 60 * 60,
+            short_ttl: 12 * 60 * 60,
+            session_cap: None,
+            idle_limit: None,
             throttle: true,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),

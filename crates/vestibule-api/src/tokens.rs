@@ -52,7 +52,6 @@ pub(crate) struct RefreshClaims {
 pub(crate) struct Issuer {
     keys: ArcSwap<SigningKeys>,
     access_ttl: i64,
-    refresh_ttl: i64,
 }
 
 /// Whom a token is for.
@@ -74,8 +73,8 @@ pub(crate) struct Place {
 }
 
 impl Issuer {
-    pub(crate) fn new(keys: SigningKeys, access_ttl: i64, refresh_ttl: i64) -> Self {
-        Self { keys: ArcSwap::from_pointee(keys), access_ttl, refresh_ttl }
+    pub(crate) fn new(keys: SigningKeys, access_ttl: i64) -> Self {
+        Self { keys: ArcSwap::from_pointee(keys), access_ttl }
     }
 
     pub(crate) fn replace_keys(&self, keys: SigningKeys) {
@@ -89,10 +88,6 @@ impl Issuer {
 
     pub(crate) fn access_ttl(&self) -> i64 {
         self.access_ttl
-    }
-
-    pub(crate) fn refresh_ttl(&self) -> i64 {
-        self.refresh_ttl
     }
 
     pub(crate) fn access(&self, bearer: &Bearer<'_>, now: i64) -> Token<Access> {
@@ -191,7 +186,7 @@ mod tests {
     }
 
     fn issuer() -> Issuer {
-        Issuer::new(secret().into(), 1800, 604_800)
+        Issuer::new(secret().into(), 1800)
     }
 
     fn ada() -> Bearer<'static> {

@@ -26,10 +26,6 @@ use crate::same_origin;
 use crate::session::SessionChange;
 use crate::visitor::Visitor;
 
-/// Seconds after which a `Set-Cookie` that was born at the start of a request is not sent any more: losing it
-/// is safe, setting the browser's jar back is not (CK-08).
-const LATE: i64 = 30;
-
 impl Gateway {
     /// The whole site: `pages` inside, the API below `/api/v1`, the UI for everything else.
     pub fn site(&self, pages: Router) -> Router {
@@ -161,7 +157,9 @@ fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Respo
     let (change, since) = visitor.change();
     let change = match change {
         SessionChange::Replace(session) if gateway.is_ended(&session) => SessionChange::End,
-        SessionChange::Replace(_) if now - since > LATE => SessionChange::Keep,
+        SessionChange::Replace(session) if now - since > session.late_after() => {
+            SessionChange::Keep
+        }
         change => change,
     };
     let lines = match gateway.0.cookie.write(&change, now) {

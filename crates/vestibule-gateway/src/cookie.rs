@@ -109,10 +109,12 @@ impl SessionCookie {
     pub fn write(&self, change: &SessionChange, now: i64) -> Result<Vec<HeaderValue>, CookieError> {
         match change {
             SessionChange::Keep => Ok(vec![]),
-            SessionChange::End => Ok(self.lines("", "", 0)),
+            SessionChange::End => Ok(self.lines("", "", Some(0))),
             SessionChange::Replace(session) => {
                 let value = self.seal(session)?;
-                Ok(self.lines(&value, &session.sid.hint(), (session.ends_at - now).max(0)))
+                let rest = (session.ends_at - now).max(0);
+                let max_age = (session.persistent || rest == 0).then_some(rest);
+                Ok(self.lines(&value, &session.sid.hint(), max_age))
             }
         }
     }
@@ -136,29 +138,29 @@ impl SessionCookie {
             prefixes.chain([path]).filter(|prefix| *prefix != "/" && !prefix.contains(';'));
         prefixes
             .take(MOST_PATHS)
-            .map(|prefix| self.line(self.name, "", prefix, 0, "; HttpOnly"))
+            .map(|prefix| self.line(self.name, "", prefix, Some(0), "; HttpOnly"))
             .collect()
     }
 
-    fn lines(&self, value: &str, hint: &str, max_age: i64) -> Vec<HeaderValue> {
+    fn lines(&self, value: &str, hint: &str, max_age: Option<i64>) -> Vec<HeaderValue> {
         vec![
             self.line(self.name, value, "/", max_age, "; HttpOnly"),
             self.line(self.hint_name, hint, "/", max_age, ""),
         ]
     }
 
+    /// Without `max_age` the browser keeps it until it is closed.
     fn line(
         &self,
         name: &str,
         value: &str,
         path: &str,
-        max_age: i64,
+        max_age: Option<i64>,
         http_only: &str,
     ) -> HeaderValue {
         let secure = if self.is_secure { "; Secure" } else { "" };
-        let text = format!(
-            "{name}={value}; Path={path}; Max-Age={max_age}{http_only}; SameSite=Lax{secure}"
-        );
+        let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        let text = format!("{name}={value}; Path={path}{max_age}{http_only}; SameSite=Lax{secure}");
         let mut line = HeaderValue::try_from(text).expect("names, paths and base64url are ASCII");
         line.set_sensitive(true);
         line
@@ -353,6 +355,56 @@ mod tests {
         for line in written(&cookie(), &SessionChange::Replace(session)) {
             assert!(line.contains("; Max-Age=12;"), "{line}");
         }
+    }
+
+    #[test]
+    fn a_session_that_is_not_to_be_remembered_leaves_with_the_browser() {
+        let session = Session { persistent: false, ..Session::sample(NOW) };
+        let lines = written(&cookie(), &SessionChange::Replace(session.clone()));
+        let (value, hint) = (value_in(&lines[0]), value_in(&lines[1]));
+        assert_eq!(
+            lines,
+            [
+                format!("__Host-Http-vestibule={value}; Path=/; HttpOnly; SameSite=Lax; Secure"),
+                format!("__Host-vestibule_hint={hint}; Path=/; SameSite=Lax; Secure"),
+            ]
+        );
+        let over = Session { ends_at: NOW, ..session };
+        for line in written(&cookie(), &SessionChange::Replace(over)) {
+            assert!(line.contains("; Max-Age=0;"), "{line}");
+        }
+    }
+
+    #[test]
+    fn ck_06_a_browser_that_keeps_such_a_cookie_has_none_after_its_end() {
+        let (cookie, session) = (cookie(), Session { persistent: false, ..Session::sample(NOW) });
+        let line = format!("{}={}", cookie.name(), cookie.seal(&session).unwrap());
+        let headers = request(&[line.as_bytes()]);
+        assert_eq!(cookie.read(&headers, session.ends_at), Opened::Broken);
+        assert_eq!(cookie.read(&headers, session.ends_at - 1), Opened::Session(session));
+    }
+
+    #[test]
+    fn f25_a_cookie_of_an_older_gateway_opens_and_its_session_is_kept() {
+        let cookie = cookie();
+        let session = Session::sample(NOW);
+        let mut older = serde_json::to_value(&session).unwrap();
+        assert!(older.as_object_mut().unwrap().shift_remove("persistent").is_some());
+        let value = cookie.sealer.seal(older.to_string().as_bytes()).unwrap();
+        let line = format!("{}={value}", cookie.name());
+        assert_eq!(read(&cookie, &line), Opened::Session(session));
+    }
+
+    /// As gateways of before `persistent` do with it.
+    #[test]
+    fn f25_what_a_newer_gateway_adds_to_a_cookie_is_passed_over() {
+        let cookie = cookie();
+        let session = Session { persistent: false, ..Session::sample(NOW) };
+        let mut newer = serde_json::to_value(&session).unwrap();
+        newer["later"] = serde_json::json!({"than": ["this"]});
+        let value = cookie.sealer.seal(newer.to_string().as_bytes()).unwrap();
+        let line = format!("{}={value}", cookie.name());
+        assert_eq!(read(&cookie, &line), Opened::Session(session));
     }
 
     #[test]

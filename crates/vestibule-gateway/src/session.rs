@@ -23,8 +23,12 @@ pub struct Session {
     pub access_until: i64,
     /// When the person signed in.
     pub began: i64,
-    /// When the session ends whatever happens; the cookie lives exactly as long (CK-06).
+    /// When the session ends whatever happens; the cookie lives exactly as long (CK-06), or until the browser is
+    /// closed.
     pub ends_at: i64,
+    /// Whether the browser keeps the cookie when it is closed. Cookies of before this was asked are kept.
+    #[serde(default = "kept")]
+    pub persistent: bool,
     /// Who signed in, as last heard from the API.
     pub user: SessionUser,
 }
@@ -74,6 +78,12 @@ const LATEST: i64 = 30;
 const EARLIEST: i64 = 6;
 /// However short the life, a refresh leads the end by this many seconds.
 const LEAST_LEAD: i64 = 1;
+/// Older than this part of an access token's life, a cookie is not sent any more: 30 s of 30 min.
+const LATE: i64 = 60;
+
+fn kept() -> bool {
+    true
+}
 
 impl Session {
     /// Seconds that the present access token lives in all.
@@ -89,6 +99,12 @@ impl Session {
         let (least, most) = (self.access_life() / LATEST, self.access_life() / EARLIEST);
         let lead = least + spread.position(text, most - least);
         self.access_until.saturating_sub(lead.max(LEAST_LEAD))
+    }
+
+    /// Seconds after which a `Set-Cookie` that was born at the start of a request is not sent any more: losing it
+    /// is safe, setting the browser's jar back is not (CK-08). At least one.
+    pub fn late_after(&self) -> i64 {
+        (self.access_life() / LATE).max(1)
     }
 
     /// Whether the session has come to its absolute end.
@@ -165,6 +181,7 @@ impl Session {
             access_until: now + 1_800,
             began: now,
             ends_at: now + 7 * 24 * 3_600,
+            persistent: true,
             user: SessionUser {
                 id: UserId::new(7),
                 username: "ada".to_owned(),
@@ -222,6 +239,13 @@ mod tests {
     fn rf_13_however_short_the_life_the_refresh_comes_before_its_end() {
         for life in 0..12 {
             assert!(lead(&session_with("token", life), &spread(1)) >= 1, "{life} s");
+        }
+    }
+
+    #[test]
+    fn ck_08_a_cookie_is_late_after_30_seconds_of_30_minutes_and_never_sooner_than_after_one() {
+        for (life, late) in [(1_800, 30), (360, 6), (86_400, 1_440), (59, 1), (0, 1)] {
+            assert_eq!(session_with("token", life).late_after(), late, "{life} s");
         }
     }
 

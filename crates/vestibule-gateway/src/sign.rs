@@ -37,7 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_UNCONFIRMED: usize = 10_000;
 
 impl Gateway {
-    /// Signs the visitor in. A session he had ends (LG-01).
+    /// Signs the visitor in, and not to `remember` him means: for as long as the browser runs, and not for
+    /// long. A session he had ends (LG-01).
     ///
     /// # Errors
     /// [`Outage`] if the API gave no verdict.
@@ -46,17 +47,18 @@ impl Gateway {
         visitor: &Visitor,
         identifier: &str,
         password: &str,
+        remember: bool,
     ) -> Result<SignIn, Outage> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("username", identifier)
-            .append_pair("password", password)
-            .finish();
+        // An API that does not know the last one passes over it.
+        let fields = [("username", identifier), ("password", password), ("remember_me", "false")];
+        let fields = &fields[..if remember { 2 } else { 3 }];
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = post("/login", "application/x-www-form-urlencoded", form.into());
         let response = self.send(visitor, request).await?;
         match response.status() {
             StatusCode::OK => {
                 let tokens = Tokens::read(response, self.0.clock.now()).await?;
-                self.begin(visitor, tokens).await?;
+                self.begin(visitor, tokens, remember).await?;
                 Ok(SignIn::Done)
             }
             StatusCode::UNAUTHORIZED
@@ -68,7 +70,12 @@ impl Gateway {
     }
 
     /// A new session with these tokens is the visitor's.
-    async fn begin(&self, visitor: &Visitor, tokens: Tokens) -> Result<(), Outage> {
+    async fn begin(
+        &self,
+        visitor: &Visitor,
+        tokens: Tokens,
+        persistent: bool,
+    ) -> Result<(), Outage> {
         let user = self.user_of(visitor, &tokens.access).await?.ok_or(Outage::Failing)?;
         let now = self.0.clock.now();
         let session = Session {
@@ -76,10 +83,11 @@ impl Gateway {
             access_from: tokens.access_from,
             access_until: tokens.access_until,
             began: now,
-            ends_at: tokens.session_end(),
+            ends_at: tokens.session_end(now, persistent),
+            persistent,
             user: snapshot(&user),
             access: tokens.access,
-            refresh: tokens.refresh.map(|(token, _)| token),
+            refresh: tokens.refresh.map(|refresh| refresh.token),
         };
         if visitor.session().is_some() {
             self.sign_out(visitor).await;

@@ -20,6 +20,10 @@ pub(crate) const LARGEST_ANSWER: usize = 256 * 1024;
 const USUAL_ACCESS_LIFE: i64 = 30 * 60;
 const USUAL_SESSION_LIFE: i64 = 7 * 24 * 60 * 60;
 
+/// Most seconds that a session lives whose owner is not to be remembered, if the API does not know of such
+/// sessions and would have it live on: the life that ours gives them by default.
+const SHORT_SESSION_LIFE: i64 = 12 * 60 * 60;
+
 /// Tokens just received. Times are by the gateway's clock: what the API's clock says only gives the length of
 /// a life (F12).
 #[derive(Clone, Debug)]
@@ -27,35 +31,57 @@ pub(crate) struct Tokens {
     pub(crate) access: Token<Access>,
     pub(crate) access_from: i64,
     pub(crate) access_until: i64,
-    /// The refresh token, and when it dies; `None` if the answer sets none.
-    pub(crate) refresh: Option<(Token<Refresh>, i64)>,
+    /// `None` if the answer sets none.
+    pub(crate) refresh: Option<RefreshCookie>,
+}
+
+/// A refresh token as the API's cookie has it.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshCookie {
+    pub(crate) token: Token<Refresh>,
+    /// When it dies.
+    until: i64,
+    /// Whether the API made it for as long as the browser runs: then it knows of such sessions, and its word on
+    /// their end is the last.
+    is_short: bool,
 }
 
 impl Tokens {
     /// Reads a 200 of `/login` or `/refresh`, received at `now`.
     pub(crate) async fn read(response: Response, now: i64) -> Result<Self, Outage> {
-        let refresh = refresh_token(response.headers(), now);
+        let refresh = refresh_token(response.headers());
         let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
         let body = body.map_err(|_| Outage::Broken)?.to_bytes();
         let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| Outage::Failing)?;
-        let life = life_of(answer.access_token.reveal(), now);
+        let times = Times::of(answer.access_token.reveal());
+        let life = times.as_ref().map_or(USUAL_ACCESS_LIFE, |times| times.life_from(now));
+        let issued = times.and_then(|times| times.iat);
         Ok(Self {
             access: answer.access_token,
             access_from: now,
             access_until: now + life,
-            refresh,
+            refresh: refresh
+                .map(|(token, max_age)| RefreshCookie::new(token, max_age, issued, now)),
         })
     }
 
-    /// When a session that begins with these tokens ends.
-    pub(crate) fn session_end(&self) -> i64 {
-        self.refresh.as_ref().map_or(self.access_until, |(_, until)| *until)
+    /// When a session ends that began at `began` and goes on with these tokens; with the access token, if
+    /// there is no other.
+    pub(crate) fn session_end(&self, began: i64, persistent: bool) -> i64 {
+        match &self.refresh {
+            None => self.access_until,
+            Some(cookie) if persistent || cookie.is_short => cookie.until,
+            Some(cookie) => cookie.until.min(began.saturating_add(SHORT_SESSION_LIFE)),
+        }
     }
 
     /// The same session, going on with these tokens.
     pub(crate) fn renew(&self, session: &Session) -> Session {
         let (refresh, ends_at) = match &self.refresh {
-            Some((token, until)) => (Some(token.clone()), *until),
+            Some(cookie) => {
+                let ends_at = self.session_end(session.began, session.persistent);
+                (Some(cookie.token.clone()), ends_at)
+            }
             None => (session.refresh.clone(), session.ends_at),
         };
         Session {
@@ -80,35 +106,52 @@ pub(crate) fn facts(token: &Token<Access>) -> Facts {
     claims(token.reveal()).unwrap_or_default()
 }
 
-/// Seconds that an access token lives. Its claims are read, not believed: the API checks them.
-fn life_of(token: &str, now: i64) -> i64 {
-    #[derive(Deserialize)]
-    struct Times {
-        exp: i64,
-        iat: Option<i64>,
-    }
-    claims::<Times>(token).map_or(USUAL_ACCESS_LIFE, |times| {
-        times.exp.saturating_sub(times.iat.unwrap_or(now)).max(0)
-    })
-}
-
 fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&claims).ok()
 }
 
-/// The `refresh_token` that an answer sets, and when it dies.
-fn refresh_token(headers: &HeaderMap, now: i64) -> Option<(Token<Refresh>, i64)> {
+impl RefreshCookie {
+    /// `max_age` is the cookie's; `issued`, by the API's clock, is the access token's that came with it. Without
+    /// the first, the token itself says when it dies.
+    fn new(token: Token<Refresh>, max_age: Option<i64>, issued: Option<i64>, now: i64) -> Self {
+        let of_claims = || Some(Times::of(token.reveal())?.exp.saturating_sub(issued?).max(0));
+        let short = max_age.is_none().then(of_claims).flatten();
+        let life = max_age.or(short).unwrap_or(USUAL_SESSION_LIFE);
+        Self { until: now.saturating_add(life), is_short: short.is_some(), token }
+    }
+}
+
+/// When a token was made and when it dies, by the clock of who made it. Claims are read here, not believed:
+/// the API checks them.
+#[derive(Deserialize)]
+struct Times {
+    exp: i64,
+    iat: Option<i64>,
+}
+
+impl Times {
+    fn of(token: &str) -> Option<Self> {
+        claims(token)
+    }
+
+    /// Seconds that a token lives which has just been made.
+    fn life_from(&self, now: i64) -> i64 {
+        self.exp.saturating_sub(self.iat.unwrap_or(now)).max(0)
+    }
+}
+
+/// The `refresh_token` that an answer sets, and the cookie's `Max-Age`.
+fn refresh_token(headers: &HeaderMap) -> Option<(Token<Refresh>, Option<i64>)> {
     headers.get_all(header::SET_COOKIE).iter().rev().find_map(|line| {
         let line = line.to_str().ok()?;
         let mut parts = line.split(';').map(str::trim);
         let value = parts.next()?.strip_prefix("refresh_token=")?.trim_matches('"');
-        let life = parts.find_map(|part| {
+        let max_age = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             name.eq_ignore_ascii_case("max-age").then(|| value.parse::<i64>().ok())?
         });
-        let until = now.saturating_add(life.unwrap_or(USUAL_SESSION_LIFE));
-        (!value.is_empty()).then(|| (Token::from(value.to_owned()), until))
+        (!value.is_empty()).then(|| (Token::from(value.to_owned()), max_age))
     })
 }
 
@@ -120,6 +163,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::Tokens;
+    use crate::session::Session;
     use crate::upstream::Outage;
 
     const NOW: i64 = 1_000_000;
@@ -163,9 +207,51 @@ mod tests {
         ] {
             let tokens = read("t", cookie).await.unwrap();
             let refresh =
-                tokens.refresh.as_ref().map(|(token, until)| (token.reveal(), until - NOW));
+                tokens.refresh.as_ref().map(|cookie| (cookie.token.reveal(), cookie.until - NOW));
             assert_eq!(refresh, expected, "{cookie}");
         }
+    }
+
+    /// Ends of a session that began an hour ago, counted from now: remembered, and not.
+    async fn ends(access: &str, cookie: &str) -> (i64, i64) {
+        let tokens = read(access, cookie).await.unwrap();
+        let end = |persistent| tokens.session_end(NOW - 3600, persistent) - NOW;
+        (end(true), end(false))
+    }
+
+    #[tokio::test]
+    async fn a_cookie_without_a_life_of_its_own_has_its_tokens_by_the_apis_clock() {
+        let day = format!("refresh_token={}; HttpOnly; Path=/", jwt(r#"{"exp":89600,"iat":1}"#));
+        let access = jwt(r#"{"exp":5000,"iat":3200}"#);
+        assert_eq!(ends(&access, &day).await, (86_400, 86_400), "the API's word is the last");
+        let dead = format!("refresh_token={}", jwt(r#"{"exp":3000}"#));
+        assert_eq!(ends(&access, &dead).await, (0, 0));
+        for (access, cookie) in [
+            (jwt(r#"{"exp":5000}"#), day.as_str()),
+            (access, "refresh_token=opaque"),
+            ("opaque".to_owned(), day.as_str()),
+        ] {
+            assert_eq!(ends(&access, cookie).await, (604_800, 39_600), "nobody knows: {cookie}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_api_that_knows_of_no_short_sessions_has_them_ended_after_twelve_hours() {
+        for (max_age, end) in [(604_800, 39_600), (60, 60)] {
+            let cookie = format!("refresh_token=abc; Max-Age={max_age}");
+            assert_eq!(ends("opaque", &cookie).await, (max_age, end));
+        }
+        assert_eq!(ends("opaque", "").await, (1800, 1800));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_goes_on_keeps_its_end_if_the_answer_sets_no_cookie() {
+        let session = Session { persistent: false, ends_at: NOW + 77, ..Session::sample(NOW) };
+        let tokens = read("opaque", "").await.unwrap();
+        assert_eq!(tokens.renew(&session).ends_at, NOW + 77);
+        let tokens = read("opaque", "refresh_token=abc; Max-Age=604800").await.unwrap();
+        assert_eq!(tokens.renew(&session).ends_at, NOW + 43_200);
+        assert!(!tokens.renew(&session).persistent);
     }
 
     #[tokio::test]

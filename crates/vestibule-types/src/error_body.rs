@@ -36,6 +36,11 @@ impl Invalid {
         Self::new("string_type", "Input should be a valid string")
     }
 
+    /// Not a boolean, nor a word for one.
+    pub fn not_a_boolean() -> Self {
+        Self::new("bool_parsing", "Input should be a valid boolean, unable to interpret input")
+    }
+
     /// A field that nobody asked for, or that may not be set here.
     pub fn extra() -> Self {
         Self::new("extra_forbidden", "Extra inputs are not permitted")

@@ -63,6 +63,9 @@ impl Refused {
     }
 }
 
+/// Asks on the login page whether the browser is to remember the session.
+pub const KEEP_SIGNED_IN: &str = "Keep me signed in";
+
 const EMAIL_TAKEN: &str =
     "An account with this e-mail address exists already. Sign in, or use another address.";
 const USERNAME_TAKEN: &str = "That username isn't available. Try another one.";

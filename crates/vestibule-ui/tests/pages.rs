@@ -108,6 +108,21 @@ fn forms_post_to_this_site_and_passwords_are_never_filled_in() {
 }
 
 #[test]
+fn the_login_form_asks_whether_to_remember_and_takes_yes_for_granted() {
+    // Of two values the last counts, and a box that is not ticked sends none.
+    let form = |ticked: &str| {
+        format!(
+            "<input type=\"hidden\" name=\"remember\" value=\"off\">\n<label class=\"check\" for=\"remember\">\
+             <input id=\"remember\" name=\"remember\" type=\"checkbox\" value=\"on\"{ticked}>"
+        )
+    };
+    for (name, page) in all().into_iter().filter(|(name, _)| name.starts_with("login")) {
+        let ticked = if name == "login-unremembered" { "" } else { " checked" };
+        assert!(page.contains(&form(ticked)), "{name}: {page}");
+    }
+}
+
+#[test]
 fn whoever_is_signed_in_can_sign_out_on_every_page() {
     // The API reference is served by the API, which knows no browser's session.
     for (name, page) in all().into_iter().filter(|(name, _)| !name.starts_with("docs")) {

@@ -291,6 +291,9 @@ async fn open_api(
     let settings = ApiSettings {
         access_ttl: args.access_ttl,
         refresh_ttl: args.refresh_ttl,
+        short_ttl: short_ttl(args),
+        session_cap: args.session_cap,
+        idle_limit: args.idle_limit,
         throttle: args.throttle == Switch::On,
         cors_origins: args.cors_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),
@@ -298,6 +301,11 @@ async fn open_api(
         feed_keys: feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default(),
     };
     Ok(wiring::api(store, keys, settings, clock.clone()).await?)
+}
+
+/// The setting, or half a day, if a session lives as long at all.
+fn short_ttl(args: &ApiArgs) -> i64 {
+    args.short_session_ttl.unwrap_or(ApiSettings::default().short_ttl.min(args.refresh_ttl))
 }
 
 fn api_docs(args: &ApiArgs, socket: &TcpListener) -> bool {
@@ -347,6 +355,7 @@ fn check_site(site: &Site, socket: &TcpListener, weak: &mut Vec<String>) -> Resu
 
 /// What weakens the API is for loopback only, and said aloud (JW-11, DF-01, DF-02).
 fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result<(), RunError> {
+    check_lives(args)?;
     let mut weakenings = Vec::new();
     if args.access_ttl < LEAST_LIFE {
         weakenings.push((
@@ -358,6 +367,12 @@ fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result
         weakenings.push((
             format!("--refresh-ttl {} is under five minutes", args.refresh_ttl),
             "--refresh-ttl 604800",
+        ));
+    }
+    if let Some(life) = args.short_session_ttl.filter(|life| *life < LEAST_LIFE) {
+        weakenings.push((
+            format!("--short-session-ttl {life} is under five minutes"),
+            "--short-session-ttl 43200",
         ));
     }
     if args.throttle == Switch::Off {
@@ -375,6 +390,27 @@ fn check_api(args: &ApiArgs, is_exposed: bool, weak: &mut Vec<String>) -> Result
             Ok(())
         }
     }
+}
+
+/// Lives that contradict one another.
+fn check_lives(args: &ApiArgs) -> Result<(), RunError> {
+    let (access, refresh, short) = (args.access_ttl, args.refresh_ttl, short_ttl(args));
+    let said = if short > refresh {
+        format!(
+            "--short-session-ttl {short} is longer than --refresh-ttl {refresh}: who is not to be remembered would stay longer than who is. Use at most --short-session-ttl {refresh}"
+        )
+    } else if let Some(cap) = args.session_cap.filter(|cap| *cap < refresh) {
+        format!(
+            "--session-cap {cap} is shorter than --refresh-ttl {refresh}: a session would outlive its cap from the login on. Use at least --session-cap {refresh}, or a shorter --refresh-ttl"
+        )
+    } else if let Some(limit) = args.idle_limit.filter(|limit| *limit < access) {
+        format!(
+            "--idle-limit {limit} is shorter than --access-ttl {access}: people at work would be signed out between two refreshes. Use at least --idle-limit {access}, or a shorter --access-ttl"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(RunError::Setting(said))
 }
 
 fn auth_secret(args: &SiteArgs, data: &Path, is_exposed: bool) -> Result<Secrets, SecretError> {

@@ -231,7 +231,19 @@ pub struct ApiArgs {
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_REFRESH_TTL", default_value_t = REFRESH_TTL, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     pub refresh_ttl: i64,
 
-    /// Whether login attempts are limited, per account and address and per address; off on loopback only
+    /// Life of a session whose owner did not ask to be remembered, in seconds, at most --refresh-ttl; under 300 on loopback only [default: 43200, or --refresh-ttl if that is less]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_SHORT_SESSION_TTL", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub short_session_ttl: Option<i64>,
+
+    /// Lets each refresh prolong a session by a whole life, up to so many seconds from the login, at least --refresh-ttl [default: no refresh prolongs a session]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_SESSION_CAP", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub session_cap: Option<i64>,
+
+    /// Seconds without a refresh after which a session is over, at least --access-ttl: what is done between two refreshes is not seen [default: no limit]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_IDLE_LIMIT", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub idle_limit: Option<i64>,
+
+    /// Whether login attempts are limited, per account and address and per address, and new refresh tokens, per session; off on loopback only
     #[arg(long, value_enum, env = "VESTIBULE_THROTTLE", default_value_t = Switch::On)]
     pub throttle: Switch,
 

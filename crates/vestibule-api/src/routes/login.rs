@@ -16,16 +16,16 @@ use crate::passwords::Checked;
 use crate::store::{Credentials, NewSession};
 use crate::tokens::{Bearer, Place, random_id};
 
-/// `POST /login`: username or e-mail, and password, as a form. Answers 200 with an access token, and the
-/// refresh token in a cookie; 401 for any pair that isn't right, 422 for a field that is missing, 429
-/// after too many wrong ones, 503 while too many are being checked.
+/// `POST /login`: username or e-mail, and password, as a form; and `remember_me`, which may be left out.
+/// Answers 200 with an access token, and the refresh token in a cookie; 401 for any pair that isn't right, 422
+/// for a field that is missing or no boolean, 429 after too many wrong ones, 503 while too many are being checked.
 #[tracing::instrument(name = "session.login", skip_all)]
 pub(crate) async fn login(
     State(api): State<Api>,
     client: Client,
     form: Form,
 ) -> Result<Response, ApiError> {
-    let (identifier, password) = read(&form)?;
+    let (identifier, password, persistent) = read(&form)?;
     let account = counts::login(authenticate(&api, identifier, password, &client).await)?;
     let now = api.0.clock.now();
     let (sid, first) = (random_id(), random_id());
@@ -33,7 +33,7 @@ pub(crate) async fn login(
         username: &account.username,
         user: account.id,
         sid: &sid,
-        expires_at: now + api.0.issuer.refresh_ttl(),
+        expires_at: now + api.0.settings.session_life(persistent),
     };
     let session = NewSession {
         sid: &sid,
@@ -42,6 +42,7 @@ pub(crate) async fn login(
         first: &first,
         now,
         expires_at: bearer.expires_at,
+        persistent,
         agent: &client.agent,
         address: &client.address.to_string(),
     };
@@ -51,14 +52,20 @@ pub(crate) async fn login(
     let place = Place { jti: first, prt: String::new(), r#gen: 0, iat: now };
     let refresh = api.0.issuer.refresh(&bearer, place);
     tracing::info!(user.id = %account.id, "signed in");
-    Ok(tokens(api.0.issuer.access(&bearer, now), &refresh, api.0.issuer.refresh_ttl()))
+    let max_age = persistent.then_some(bearer.expires_at - now);
+    Ok(tokens(api.0.issuer.access(&bearer, now), &refresh, max_age))
 }
 
 /// The answer of `/login` and `/refresh`: the access token in the body, the refresh token in a cookie that
-/// lives `max_age` seconds.
-pub(super) fn tokens(access: Token<Access>, refresh: &Token<Refresh>, max_age: i64) -> Response {
+/// lives `max_age` seconds, or as long as the browser runs.
+pub(super) fn tokens(
+    access: Token<Access>,
+    refresh: &Token<Refresh>,
+    max_age: Option<i64>,
+) -> Response {
+    let max_age = max_age.map(|seconds| format!(" Max-Age={seconds};")).unwrap_or_default();
     let cookie = format!(
-        "refresh_token={}; HttpOnly; Max-Age={max_age}; Path=/; SameSite=lax; Secure",
+        "refresh_token={}; HttpOnly;{max_age} Path=/; SameSite=lax; Secure",
         refresh.reveal()
     );
     let cookie = HeaderValue::try_from(cookie).expect("a token is base64url and dots");
@@ -66,8 +73,9 @@ pub(super) fn tokens(access: Token<Access>, refresh: &Token<Refresh>, max_age: i
     ([(header::SET_COOKIE, cookie)], body).into_response()
 }
 
-/// The two fields of the form; `grant_type` may be there, and then says `password` (RFC 6749, 4.3.2).
-fn read(form: &Form) -> Result<(&str, Password), ApiError> {
+/// The two fields of the form, and whether to remember who signs in: yes, unless `remember_me` says no.
+/// `grant_type` may be there, and then says `password` (RFC 6749, 4.3.2).
+fn read(form: &Form) -> Result<(&str, Password, bool), ApiError> {
     let mut errors = Vec::new();
     if form.last("grant_type").is_some_and(|kind| kind != "password") {
         errors.push(Invalid::pattern("^password$").of("grant_type"));
@@ -79,11 +87,25 @@ fn read(form: &Form) -> Result<(&str, Password), ApiError> {
         }
         value
     };
-    match (field("username"), field("password")) {
-        (Some(identifier), Some(password)) if errors.is_empty() => {
-            Ok((identifier, Password::typed(password)))
+    let (identifier, password) = (field("username"), field("password"));
+    let persistent = form.last("remember_me").map_or(Some(true), yes_or_no);
+    if persistent.is_none() {
+        errors.push(Invalid::not_a_boolean().of("remember_me"));
+    }
+    match (identifier, password, persistent) {
+        (Some(identifier), Some(password), Some(persistent)) if errors.is_empty() => {
+            Ok((identifier, Password::typed(password), persistent))
         }
         _ => Err(ApiError::Fields(errors)),
+    }
+}
+
+/// A form's boolean, in any case: Python writes `True`.
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "on" | "1" => Some(true),
+        "false" | "off" | "0" => Some(false),
+        _ => None,
     }
 }
 

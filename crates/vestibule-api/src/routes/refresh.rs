@@ -3,18 +3,18 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::login::tokens;
-use crate::Api;
 use crate::counts;
 use crate::error::ApiError;
 use crate::refresh::{Verdict, Windows, decide};
 use crate::tokens::{Bearer, Place, RefreshClaims, random_id};
+use crate::{Api, Parts};
 
 /// How often a refresh looks again when another one was faster. Each time, somebody else's got through.
 const TRIES: usize = 8;
 
 /// `POST /refresh`: a fresh access token for the refresh token in the cookie, and that token's successor in
 /// the cookie. Answers 200; 401 for a token that opens nothing, with the dead cookie cleared; 409 for one
-/// that its own successor has just overtaken.
+/// that its own successor has just overtaken; 429 after too many in a row.
 #[tracing::instrument(name = "session.refresh", skip_all)]
 pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Response {
     let answer = match refresh_cookie(&headers) {
@@ -31,18 +31,27 @@ pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Respo
 
 async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
     let now = api.0.clock.now();
-    let claims = api.0.issuer.verify_refresh(token, now).ok_or_else(counts::refused)?;
+    let Parts { store, issuer, settings, .. } = &*api.0;
+    let claims = issuer.verify_refresh(token, now).ok_or_else(counts::refused)?;
+    let (sid, used_since) = (&claims.sid, settings.used_since(now));
+    let windows = Windows::for_access_life(issuer.access_ttl());
     for _ in 0..TRIES {
-        let session = api.0.store.live_session(&claims.sid, claims.uid, now).await?;
+        let session = store.live_session(sid, claims.uid, now, used_since).await?;
         let session = session.ok_or_else(counts::refused)?;
-        let windows = Windows::for_access_life(api.0.issuer.access_ttl());
-        let shown = place(&claims);
-        let verdict = decide(&session.line, &shown, random_id(), now, windows);
+        let (shown, fresh, mut expires_at) = (place(&claims), random_id(), session.expires_at);
+        let verdict = decide(&session.line, &shown, fresh.clone(), now, windows);
         let outcome = counts::outcome(&verdict, &session.line, &shown);
         let answer = match verdict {
-            Verdict::Answer(answer) => answer,
+            Verdict::Answer(answer) => {
+                if now - session.last_used > settings.use_is_written_after() {
+                    store.touch_session(sid, now).await?;
+                }
+                answer
+            }
             Verdict::Advance { line, answer, fast_forward } => {
-                if !api.0.store.advance_session(&claims.sid, &session.line, &line, now).await? {
+                expires_at = settings.end_after_step(&session, now);
+                let from = &session.line;
+                if !store.advance_session(sid, from, &line, expires_at, now, used_since).await? {
                     continue;
                 }
                 if fast_forward {
@@ -55,21 +64,21 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
                 return Err(ApiError::Stale);
             }
             Verdict::Copied => {
-                api.0.store.revoke_session(&claims.sid, claims.uid, api.ending()).await?;
+                store.revoke_session(sid, claims.uid, api.ending()).await?;
                 counts::refresh(outcome);
                 tracing::warn!(user.id = %claims.uid, "a copied refresh token was shown: the session is revoked");
                 return Err(ApiError::BadRefreshToken);
             }
         };
-        let bearer = Bearer {
-            username: &session.username,
-            user: claims.uid,
-            sid: &claims.sid,
-            expires_at: session.expires_at,
-        };
-        let refresh = api.0.issuer.refresh(&bearer, answer);
         counts::refresh(outcome);
-        return Ok(tokens(api.0.issuer.access(&bearer, now), &refresh, session.expires_at - now));
+        if answer.jti == fresh {
+            // Refused after a step, it is like an answer that was lost on its way (RF-03).
+            api.0.refresh_limit.take(sid, now)?;
+        }
+        let bearer = Bearer { username: &session.username, user: claims.uid, sid, expires_at };
+        let refresh = issuer.refresh(&bearer, answer);
+        let max_age = session.persistent.then_some(expires_at - now);
+        return Ok(tokens(issuer.access(&bearer, now), &refresh, max_age));
     }
     counts::refresh("stale");
     Err(ApiError::Stale)

@@ -20,7 +20,8 @@ pub(crate) async fn list(
     current: CurrentUser,
 ) -> Result<Json<List>, ApiError> {
     let now = api.0.clock.now();
-    let data = api.0.store.sessions_of(current.user.id, &current.sid, now).await?;
+    let used_since = api.0.settings.used_since(now);
+    let data = api.0.store.sessions_of(current.user.id, &current.sid, now, used_since).await?;
     Ok(Json(List { data }))
 }
 

@@ -18,7 +18,7 @@ use vestibule_types::Clock;
 
 pub use engine::{Database, InvalidDatabase};
 pub(crate) use news::{Ending, Page};
-pub(crate) use sessions::NewSession;
+pub(crate) use sessions::{NewSession, StoredSession};
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
 
 use engine::{Engine, read, transact, write_again};
@@ -92,6 +92,13 @@ fn migrator(database: &Database) -> Migrator {
             of(
                 include_str!("../../migrations/0002_news.sqlite.sql"),
                 include_str!("../../migrations/0002_news.postgres.sql"),
+            ),
+        ),
+        (
+            "sessions",
+            of(
+                include_str!("../../migrations/0003_sessions.sqlite.sql"),
+                include_str!("../../migrations/0003_sessions.postgres.sql"),
             ),
         ),
     ];

@@ -2,11 +2,12 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
-/// A row of either engine: it holds integers and texts.
+/// A row of either engine: it holds integers, texts and flags.
 pub(super) trait Columns {
     fn int(&self, name: &str) -> sqlx::Result<i64>;
     fn maybe_int(&self, name: &str) -> sqlx::Result<Option<i64>>;
     fn text(&self, name: &str) -> sqlx::Result<String>;
+    fn flag(&self, name: &str) -> sqlx::Result<bool>;
 }
 
 macro_rules! columns {
@@ -21,6 +22,10 @@ macro_rules! columns {
             }
 
             fn text(&self, name: &str) -> sqlx::Result<String> {
+                self.try_get(name)
+            }
+
+            fn flag(&self, name: &str) -> sqlx::Result<bool> {
                 self.try_get(name)
             }
         }

@@ -15,6 +15,8 @@ pub(crate) struct NewSession<'a> {
     pub(crate) first: &'a str,
     pub(crate) now: i64,
     pub(crate) expires_at: i64,
+    /// Whether the browser is to keep it when it is closed.
+    pub(crate) persistent: bool,
     pub(crate) agent: &'a str,
     pub(crate) address: &'a str,
 }
@@ -22,7 +24,11 @@ pub(crate) struct NewSession<'a> {
 /// A live session of a live account, as a refresh needs it.
 pub(crate) struct StoredSession {
     pub(crate) username: String,
+    pub(crate) created: i64,
+    pub(crate) last_used: i64,
     pub(crate) expires_at: i64,
+    /// Whether the browser is to keep it when it is closed.
+    pub(crate) persistent: bool,
     pub(crate) line: Line,
 }
 
@@ -33,8 +39,8 @@ impl Store {
     pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<bool> {
         const INSERT: &str = "
             INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
-                created, last_used, expires_at, agent, address)
-            VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7)";
+                created, last_used, expires_at, agent, address, persistent)
+            VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7, $8)";
         let same_password = self.same_password_query();
         transact!(self, tx => {
             let account = sqlx::query(same_password).bind(new.user.value()).bind(new.password_hash);
@@ -49,44 +55,51 @@ impl Store {
                 .bind(new.expires_at)
                 .bind(new.agent)
                 .bind(new.address)
+                .bind(new.persistent)
                 .execute(&mut *tx)
                 .await?;
             Ok(true)
         })
     }
 
-    /// The session `sid` of `user`, unless it was revoked or is over, or the account is gone (R0).
+    /// The session `sid` of `user`, unless it was revoked, is over or was last used before `used_since`, or the
+    /// account is gone (R0).
     pub(crate) async fn live_session(
         &self,
         sid: &str,
         user: UserId,
         now: i64,
+        used_since: i64,
     ) -> sqlx::Result<Option<StoredSession>> {
         const SQL: &str = "
-            SELECT username, expires_at, gen, parent, prev, confirmed_at, child, child_at
+            SELECT username, created, last_used, expires_at, persistent,
+                gen, parent, prev, confirmed_at, child, child_at
             FROM sessions JOIN users ON users.id = sessions.user_id
             WHERE sid = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3
-              AND deleted_at IS NULL";
+              AND last_used >= $4 AND deleted_at IS NULL";
         read!(self, pool => {
-            let row = sqlx::query(SQL).bind(sid).bind(user.value()).bind(now);
+            let row = sqlx::query(SQL).bind(sid).bind(user.value()).bind(now).bind(used_since);
             row.try_map(stored_session).fetch_optional(pool)
         })
     }
 
-    /// Moves a session from the line `from` to the line `to`, if it still is at `from` and still lives: one
-    /// statement decides, so a refresh that races a logout or another refresh comes to nothing (RF-09).
+    /// Moves a session from the line `from` to the line `to`, and its end to `expires_at`, if it still is at
+    /// `from` and still lives: one statement decides, so a refresh that races a logout or another refresh comes
+    /// to nothing (RF-09).
     pub(crate) async fn advance_session(
         &self,
         sid: &str,
         from: &Line,
         to: &Line,
+        expires_at: i64,
         now: i64,
+        used_since: i64,
     ) -> sqlx::Result<bool> {
         const SQL: &str = "
             UPDATE sessions SET gen = $1, parent = $2, prev = $3, confirmed_at = $4, child = $5,
-                child_at = $6, last_used = $7
+                child_at = $6, last_used = $7, expires_at = $12
             WHERE sid = $8 AND gen = $9 AND parent = $10 AND child = $11
-              AND revoked_at IS NULL AND expires_at > $7
+              AND revoked_at IS NULL AND expires_at > $7 AND last_used >= $13
               AND EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND deleted_at IS NULL)";
         // Sent twice it finds itself done: then the caller looks again, and answers the child that is there.
         let advanced = write_again!(self, pool => {
@@ -102,9 +115,18 @@ impl Store {
                 .bind(from.r#gen)
                 .bind(&from.parent)
                 .bind(&from.child)
+                .bind(expires_at)
+                .bind(used_since)
                 .execute(pool)
         })?;
         Ok(advanced == 1)
+    }
+
+    /// Remembers that a session was used that takes no step.
+    pub(crate) async fn touch_session(&self, sid: &str, now: i64) -> sqlx::Result<()> {
+        const SQL: &str = "
+            UPDATE sessions SET last_used = $2 WHERE sid = $1 AND revoked_at IS NULL AND last_used < $2";
+        write_again!(self, pool => sqlx::query(SQL).bind(sid).bind(now).execute(pool)).map(drop)
     }
 
     /// Ends the session `sid` of `user`; whether there was one to end. On disk before it is answered.
@@ -141,20 +163,21 @@ impl Store {
         Ok(())
     }
 
-    /// Where `user` is signed in, the session that asks first, then by last use.
+    /// Where `user` is signed in and was active after `used_since`, the session that asks first, then by last use.
     pub(crate) async fn sessions_of(
         &self,
         user: UserId,
         current: &str,
         now: i64,
+        used_since: i64,
     ) -> sqlx::Result<Vec<SessionEntry>> {
         const SQL: &str = "
             SELECT sid, created, last_used, expires_at, agent, address FROM sessions
-            WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $3
+            WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $3 AND last_used >= $4
             ORDER BY sid <> $2, last_used DESC, created DESC, sid LIMIT 100";
         let mut entries = read!(self, pool => {
             let rows = sqlx::query(SQL).bind(user.value()).bind(current).bind(now);
-            rows.try_map(entry).fetch_all(pool)
+            rows.bind(used_since).try_map(entry).fetch_all(pool)
         })?;
         for entry in &mut entries {
             entry.current = entry.id == current;
@@ -179,7 +202,10 @@ fn entry<R: Columns>(row: R) -> sqlx::Result<SessionEntry> {
 fn stored_session<R: Columns>(row: R) -> sqlx::Result<StoredSession> {
     Ok(StoredSession {
         username: row.text("username")?,
+        created: row.int("created")?,
+        last_used: row.int("last_used")?,
         expires_at: row.int("expires_at")?,
+        persistent: row.flag("persistent")?,
         line: Line {
             r#gen: row.int("gen")?,
             parent: row.text("parent")?,

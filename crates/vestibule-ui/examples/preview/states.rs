@@ -97,6 +97,7 @@ fn logins() -> Vec<(String, String)> {
         shown("login-deleted", &Login { notice: Some(LoginNotice::AccountDeleted), ..login() }),
         shown("login-ended", &Login { notice: Some(LoginNotice::SessionEnded), ..typed() }),
         shown("login-wrong", &Login { trouble: Some(Trouble::WrongCredentials), ..typed() }),
+        shown("login-unremembered", &Login { unremembered: true, ..typed() }),
         shown("login-fast", &Login { trouble: Some(Trouble::TooMany(Some(540))), ..typed() }),
         shown("login-down", &Login { trouble: Some(Trouble::Unavailable), ..typed() }),
         shown("login-busy", &Login { trouble: Some(Trouble::Busy), ..typed() }),

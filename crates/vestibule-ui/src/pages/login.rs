@@ -1,9 +1,9 @@
 use askama::Template;
 
 use super::{Field, Frame, with_next};
-use crate::text::{Refused, Trouble};
+use crate::text::{KEEP_SIGNED_IN, Refused, Trouble};
 
-/// `/login`: posts `username`, `password` and `next` to `/login`.
+/// `/login`: posts `username`, `password`, `remember` and `next` to `/login`.
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "login.html", whitespace = "minimize")]
 pub struct Login {
@@ -11,6 +11,8 @@ pub struct Login {
     pub frame: Frame,
     /// What was typed as the name.
     pub username: String,
+    /// Whether somebody would rather not be remembered; most would.
+    pub unremembered: bool,
     /// Where to go afterwards, if not to the dashboard.
     pub next: Option<String>,
     /// What has just happened.

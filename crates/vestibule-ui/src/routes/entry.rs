@@ -45,17 +45,19 @@ pub(super) async fn login(
 }
 
 /// `POST /login`: signs in and leads to where the visitor was going; otherwise the form again, with what was
-/// typed but the password.
+/// typed but the password. Whoever does not say `remember` is remembered: forms of before don't.
 pub(super) async fn sign_in(
     State(gateway): State<Gateway>,
     visitor: Visitor,
     form: Form,
 ) -> Response {
     let (username, password) = (form.text("username").trim(), form.text("password"));
+    let remember = form.given("remember").is_none_or(|answer| answer == "on");
     let again = |status, trouble, refused| {
         let page = Login {
             frame: frame(&gateway, None),
             username: username.to_owned(),
+            unremembered: !remember,
             next: kept(form.given("next")),
             trouble,
             refused,
@@ -69,7 +71,7 @@ pub(super) async fn sign_in(
     if !missing.is_empty() {
         return again(StatusCode::UNPROCESSABLE_ENTITY, None, missing);
     }
-    match gateway.sign_in(&visitor, username, password).await {
+    match gateway.sign_in(&visitor, username, password, remember).await {
         Ok(SignIn::Done) => {
             redirect(StatusCode::SEE_OTHER, ReturnPath::or_default(form.given("next")).as_str())
         }

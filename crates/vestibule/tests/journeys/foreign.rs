@@ -151,3 +151,17 @@ async fn its_session_ends_when_its_refresh_token_does() {
     api.clock.advance(604_801);
     assert_eq!(browser.visit("/dashboard").await.header("location"), "/login?next=%2Fdashboard");
 }
+
+#[tokio::test]
+async fn not_to_be_remembered_is_kept_to_here_though_it_knows_nothing_of_it() {
+    let api = TestApi::new().await;
+    let backend = Backend { clock: api.clock.clone(), blacklist: Arc::default() };
+    let mut browser = api.site_over(Upstream::in_process(backend.router()), None);
+    let fields = [("username", "ada"), ("password", PASSWORD), ("remember", "off")];
+    let answer = browser.submit("/login", &fields).await;
+    assert!(answer.cookies().iter().all(|line| !line.contains("Max-Age")), "{answer}");
+    api.clock.advance(12 * 3600 - 1);
+    assert_eq!(browser.visit("/dashboard").await.status, 200);
+    api.clock.advance(1);
+    assert_eq!(browser.visit("/dashboard").await.header("location"), "/login?next=%2Fdashboard");
+}

@@ -10,6 +10,7 @@ mod foreign;
 mod gateway;
 mod keys;
 mod limits;
+mod lives;
 mod metrics;
 mod nodes;
 mod outages;

@@ -209,7 +209,7 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
     let any = "127.0.0.1:0";
     let https = ["--site-url", "https://app.example.com"];
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let cases: [Case<'_>; 16] = [
+    let cases: [Case<'_>; 21] = [
         (&["--site-listen", &taken], &[], &["can't listen", "--site-listen"]),
         (&["--api-listen", &taken], &[], &["can't listen", "--api-listen"]),
         (&["--site-listen", "192.0.2.1:80"], &[], &["can't listen", "--site-listen"]),
@@ -229,7 +229,7 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
         (
             &[],
             &[("VESTIBULE_SIGNING_KEY", KEY), ("VESTIBULE_FEED_KEY", KEY)],
-            &["VESTIBULE_SIGNING_KEY and VESTIBULE_FEED_KEY are the same", "openssl"],
+            &["VESTIBULE_FEED_KEY and VESTIBULE_SIGNING_KEY are the same", "openssl"],
         ),
         (&https, &[("VESTIBULE_SIGNING_KEY", KEY)], &["AUTH_SECRET is missing"]),
         (&https, &[("AUTH_SECRET", SECRET)], &["VESTIBULE_SIGNING_KEY is missing"]),
@@ -244,6 +244,31 @@ fn what_stops_it_is_one_line_with_the_cause_and_the_mend() {
             &[https[0], https[1], "--throttle", "off"],
             &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", KEY)],
             &["--throttle off", "loopback only"],
+        ),
+        (
+            &[https[0], https[1], "--short-session-ttl", "60"],
+            &[("AUTH_SECRET", SECRET), ("VESTIBULE_SIGNING_KEY", KEY)],
+            &["--short-session-ttl 60", "loopback only"],
+        ),
+        (
+            &["--short-session-ttl", "604801"],
+            &[],
+            &["longer than --refresh-ttl 604800", "at most --short-session-ttl 604800"],
+        ),
+        (
+            &["--session-cap", "604799"],
+            &[],
+            &["shorter than --refresh-ttl 604800", "at least --session-cap 604800"],
+        ),
+        (
+            &["--idle-limit", "1799"],
+            &[],
+            &["shorter than --access-ttl 1800", "at least --idle-limit 1800"],
+        ),
+        (
+            &["--refresh-ttl", "3600", "--short-session-ttl", "3601"],
+            &[],
+            &["--short-session-ttl 3601", "--refresh-ttl 3600"],
         ),
         (&["--log", "=="], &[], &["--log"]),
     ];
