@@ -518,13 +518,14 @@ fn metrics_address(part: Option<&Part>) -> Result<Option<(&'static str, String)>
 
 /// Serves until SIGTERM or SIGINT; then what runs may finish.
 async fn serve_all(parts: impl Iterator<Item = Part>, drain: u64) -> Result<(), RunError> {
+    // Before the first request is taken: until then a signal ends the process, and with it what runs.
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (listener, router) in parts {
         servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
     }
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -21,7 +21,7 @@ async fn f01_f17_killed_at_any_moment_it_has_kept_what_it_acknowledged() {
     let folder = Folder::new();
     let mut workers: Vec<Acknowledged> = (0..4).map(|_| Acknowledged::default()).collect();
     for (round, enough) in [3, 25, 8, 40, 15, 1, 33, 21].into_iter().enumerate() {
-        let mut server = Server::serve(&folder, &SHORT);
+        let mut server = Server::serve_on_sqlite(&folder, &SHORT);
         let (done, mut count) = channel(1);
         let work = workers.drain(..).enumerate().map(|(worker, known)| {
             let name = format!("r{round}w{worker}n");
@@ -38,13 +38,13 @@ async fn f01_f17_killed_at_any_moment_it_has_kept_what_it_acknowledged() {
             workers.push(worker.await.unwrap());
         }
 
-        let server = Server::serve(&folder, &SHORT);
+        let server = Server::serve_on_sqlite(&folder, &SHORT);
         assert_eq!(integrity(&folder).await, "ok", "round {round}");
         for known in &mut workers {
             known.hold(&server.client("API")).await;
         }
     }
-    let server = Server::serve(&folder, &SHORT);
+    let server = Server::serve_on_sqlite(&folder, &SHORT);
     for known in &mut workers {
         assert!(known.accounts >= 2 && known.moves >= 2, "too little was tried: {known:?}");
         for _ in 0..known.alive.len() {
@@ -185,7 +185,7 @@ async fn f16_on_a_full_disk_writes_are_an_outage_and_reads_go_on_and_nothing_is_
 
     server.child.kill().unwrap();
     server.child.wait().unwrap();
-    let server = Server::serve(&folder, &["--throttle", "off"]);
+    let server = Server::serve_on_sqlite(&folder, &["--throttle", "off"]);
     let api = server.client("API");
     assert_eq!(integrity(&folder).await, "ok");
     for username in &people {

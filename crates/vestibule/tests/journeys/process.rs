@@ -59,6 +59,17 @@ impl Server {
 
     /// Everything on ports of its own.
     pub fn serve(folder: &Folder, more: &[&str]) -> Self {
+        let mut command = Self::everything(folder, more);
+        command.envs(folder.server_database().map(|database| ("DATABASE_URL", &database.url)));
+        Self::spawn(command)
+    }
+
+    /// The same, on a SQLite file whatever the run is about.
+    pub fn serve_on_sqlite(folder: &Folder, more: &[&str]) -> Self {
+        Self::spawn(Self::everything(folder, more))
+    }
+
+    fn everything(folder: &Folder, more: &[&str]) -> Command {
         let data = folder.path().join("data");
         let mut arguments = vec![
             "--site-listen",
@@ -69,9 +80,7 @@ impl Server {
             data.to_str().unwrap(),
         ];
         arguments.extend_from_slice(more);
-        let mut command = vestibule(&arguments);
-        command.envs(folder.server_database().map(|database| ("DATABASE_URL", &database.url)));
-        Self::spawn(command)
+        vestibule(&arguments)
     }
 
     /// The address that it printed for `name`.
