@@ -17,7 +17,7 @@ pub enum Database {
     /// A file of its own.
     Sqlite(PathBuf),
     /// A server, which several nodes share.
-    Postgres(Server),
+    Postgres(Box<Server>),
 }
 
 /// A PostgreSQL server. It shows no password.
@@ -77,7 +77,7 @@ impl FromStr for Database {
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(&format!("postgres:{rest}"));
                 let options = options.map_err(|error| InvalidDatabase::Postgres(words(&error)))?;
-                Ok(Self::Postgres(Server { options, connections: CONNECTIONS }))
+                Ok(Self::Postgres(Box::new(Server { options, connections: CONNECTIONS })))
             }
             Some("sqlite") => {
                 let file = rest.strip_prefix("//").unwrap_or(rest);
@@ -104,7 +104,8 @@ impl fmt::Display for Database {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(file) => write!(out, "{}", file.display()),
-            Self::Postgres(Server { options, .. }) => {
+            Self::Postgres(server) => {
+                let options = &server.options;
                 let name = options.get_database().unwrap_or(options.get_username());
                 match options.get_socket() {
                     Some(socket) => write!(out, "postgres {name} at {}", socket.display()),
