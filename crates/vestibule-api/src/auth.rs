@@ -30,6 +30,21 @@ impl FromRequestParts<Api> for CurrentUser {
     }
 }
 
+impl CurrentUser {
+    /// Whether its session began lately enough for what a stolen one must not do (LG-05).
+    ///
+    /// # Errors
+    /// [`ApiError::NotFresh`].
+    pub(crate) async fn must_be_fresh(&self, api: &Api) -> Result<(), ApiError> {
+        let Some(limit) = api.0.settings.fresh_login else { return Ok(()) };
+        let began = api.0.store.session_began(&self.sid).await?;
+        match began {
+            Some(began) if began + limit > api.0.clock.now() => Ok(()),
+            _ => Err(ApiError::NotFresh),
+        }
+    }
+}
+
 /// The token after `Bearer ` and one blank; RFC 6750, 2.1.
 ///
 /// # Errors

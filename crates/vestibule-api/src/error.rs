@@ -41,6 +41,9 @@ pub(crate) enum ApiError {
     /// A refresh token that its own successor has just overtaken (R4).
     #[error("Refresh token was replaced a moment ago.")]
     Stale,
+    /// The session is too old for this; a new login will do (LG-05).
+    #[error("Sign in again to do this.")]
+    NotFresh,
     #[error("Request forbidden -- authorization will not help")]
     Forbidden,
     #[error("{0}")]
@@ -95,7 +98,7 @@ impl IntoResponse for ApiError {
                 text(StatusCode::UNAUTHORIZED, &self)
             }
             Self::Stale => retry_after(text(StatusCode::CONFLICT, &self), 1),
-            Self::Forbidden => text(StatusCode::FORBIDDEN, &self),
+            Self::Forbidden | Self::NotFresh => text(StatusCode::FORBIDDEN, &self),
             Self::NotFound(_) => text(StatusCode::NOT_FOUND, &self),
             Self::MethodNotAllowed => text(StatusCode::METHOD_NOT_ALLOWED, &self),
             Self::Taken(_) => text(StatusCode::UNPROCESSABLE_ENTITY, &self),

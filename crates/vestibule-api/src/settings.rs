@@ -16,6 +16,9 @@ pub struct ApiSettings {
     pub session_cap: Option<i64>,
     /// Seconds without a refresh after which a session is over; at least `access_ttl`. None: it never is (RF-18).
     pub idle_limit: Option<i64>,
+    /// How long after its login a session may change who its owner is and where he is signed in, in seconds
+    /// (LG-05). None: as long as it lives.
+    pub fresh_login: Option<i64>,
     /// Whether login attempts, and new refresh tokens of one session, are limited.
     pub throttle: bool,
     /// Web origins that may call with credentials (CORS). None: no CORS headers at all.
@@ -36,6 +39,7 @@ impl Default for ApiSettings {
             short_ttl: 12 * 60 * 60,
             session_cap: None,
             idle_limit: None,
+            fresh_login: None,
             throttle: true,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),

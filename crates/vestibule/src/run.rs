@@ -294,6 +294,7 @@ async fn open_api(
         short_ttl: short_ttl(args),
         session_cap: args.session_cap,
         idle_limit: args.idle_limit,
+        fresh_login: args.fresh_login,
         throttle: args.throttle == Switch::On,
         cors_origins: args.cors_origin.clone(),
         trusted_proxies: args.trusted_proxy.clone(),

@@ -243,6 +243,10 @@ pub struct ApiArgs {
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_IDLE_LIMIT", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     pub idle_limit: Option<i64>,
 
+    /// Seconds from the login in which a session may change e-mail address or username, delete the account or end other sessions; afterwards 403 asks for a new login [default: as long as it lives]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_FRESH_LOGIN", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
+    pub fresh_login: Option<i64>,
+
     /// Whether login attempts are limited, per account and address and per address, and new refresh tokens, per session; off on loopback only
     #[arg(long, value_enum, env = "VESTIBULE_THROTTLE", default_value_t = Switch::On)]
     pub throttle: Switch,

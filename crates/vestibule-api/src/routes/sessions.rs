@@ -37,6 +37,9 @@ pub(crate) async fn end(
     if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(NOT_FOUND);
     }
+    if id != current.sid {
+        current.must_be_fresh(&api).await?;
+    }
     if !api.0.store.revoke_session(&id, current.user.id, api.ending()).await? {
         return Err(NOT_FOUND);
     }
@@ -49,6 +52,7 @@ pub(crate) async fn end_others(
     State(api): State<Api>,
     current: CurrentUser,
 ) -> Result<Json<Message>, ApiError> {
+    current.must_be_fresh(&api).await?;
     api.0.store.revoke_other_sessions(current.user.id, &current.sid, api.ending()).await?;
     Ok(Json(Message::new("Other sessions ended")))
 }

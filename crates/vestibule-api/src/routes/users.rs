@@ -87,6 +87,9 @@ pub(crate) async fn update(
 ) -> Result<Json<Message>, ApiError> {
     let now = api.0.clock.now();
     let id = owner.user.id;
+    if change.email.is_some() || change.username.is_some() {
+        owner.must_be_fresh(&api).await?;
+    }
     let taken =
         api.0.store.taken(change.email.as_ref(), change.username.as_ref(), Some(id), now).await?;
     if let Some(taken) = taken {
@@ -103,6 +106,7 @@ pub(crate) async fn remove(
     State(api): State<Api>,
     Owner(owner): Owner,
 ) -> Result<Json<Message>, ApiError> {
+    owner.must_be_fresh(&api).await?;
     api.0.store.delete_user(owner.user.id, api.ending()).await?;
     tracing::info!("deleted");
     Ok(Json(Message::new("User deleted")))

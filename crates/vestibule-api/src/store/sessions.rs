@@ -83,6 +83,12 @@ impl Store {
         })
     }
 
+    /// When the session `sid` began.
+    pub(crate) async fn session_began(&self, sid: &str) -> sqlx::Result<Option<i64>> {
+        const SQL: &str = "SELECT created FROM sessions WHERE sid = $1";
+        read!(self, pool => sqlx::query_scalar(SQL).bind(sid).fetch_optional(pool))
+    }
+
     /// Moves a session from the line `from` to the line `to`, and its end to `expires_at`, if it still is at
     /// `from` and still lives: one statement decides, so a refresh that races a logout or another refresh comes
     /// to nothing (RF-09).

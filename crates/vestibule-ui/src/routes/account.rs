@@ -114,19 +114,27 @@ pub(super) async fn change_password(
         "current_password": form.text("current_password"),
         "new_password": form.text("new_password"),
     });
-    let said = gateway.change(&visitor, Method::PUT, "/user/me/password", Some(&fields)).await;
-    let detail = match said {
-        Ok(None) => return redirect(StatusCode::SEE_OTHER, "/dashboard?notice=password-changed"),
-        Ok(Some(detail)) => detail,
-        Err(error) => return refused(error, &DASHBOARD, &headers),
-    };
-    match gateway.reload_user(&visitor).await {
+    match gateway.change(&visitor, Method::PUT, "/user/me/password", Some(&fields)).await {
+        Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=password-changed"),
+        Ok(Some(detail)) => said_no(&gateway, &visitor, &headers, &detail).await,
+        Err(error) => refused(error, &DASHBOARD, &headers),
+    }
+}
+
+/// The dashboard with what the API has against it.
+async fn said_no(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    detail: &Detail,
+) -> Response {
+    match gateway.reload_user(visitor).await {
         Ok(user) => {
-            let refused = Refused::from_detail(&detail, &Dashboard::SHOWN);
-            let page = Dashboard { refused, ..page(&gateway, &visitor, user).await };
+            let refused = Refused::from_detail(detail, &Dashboard::SHOWN);
+            let page = Dashboard { refused, ..page(gateway, visitor, user).await };
             show(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
-        Err(error) => refused(error, &DASHBOARD, &headers),
+        Err(error) => refused(error, &DASHBOARD, headers),
     }
 }
 
@@ -139,6 +147,9 @@ pub(super) async fn end_session(
 ) -> Response {
     let path = format!("/user/me/sessions/{}", escaped(form.text("id")));
     match gateway.change(&visitor, Method::DELETE, &path, None).await {
+        Ok(Some(detail)) if detail != Detail::text("Session not found") => {
+            said_no(&gateway, &visitor, &headers, &detail).await
+        }
         // "There is none" is what was wanted, too.
         Ok(_) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=session-ended"),
         Err(error) => refused(error, &DASHBOARD, &headers),
@@ -153,7 +164,7 @@ pub(super) async fn end_other_sessions(
 ) -> Response {
     match gateway.change(&visitor, Method::DELETE, "/user/me/sessions", None).await {
         Ok(None) => redirect(StatusCode::SEE_OTHER, "/dashboard?notice=others-ended"),
-        Ok(Some(_)) => refused(Outage::Failing.into(), &DASHBOARD, &headers),
+        Ok(Some(detail)) => said_no(&gateway, &visitor, &headers, &detail).await,
         Err(error) => refused(error, &DASHBOARD, &headers),
     }
 }
@@ -178,7 +189,7 @@ pub(super) async fn delete(
             gateway.forget(&visitor);
             (CLEAR, redirect(StatusCode::SEE_OTHER, "/login?notice=deleted")).into_response()
         }
-        Ok(Some(_)) => refused(Outage::Failing.into(), &DASHBOARD, &headers),
+        Ok(Some(detail)) => said_no(&gateway, &visitor, &headers, &detail).await,
         Err(error) => refused(error, &DASHBOARD, &headers),
     }
 }

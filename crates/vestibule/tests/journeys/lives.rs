@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{join, join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use vestibule_api::ApiSettings;
 
 use crate::support::{Answer, Browser, Faults, NOW, PASSWORD, TestApi, Tokens, leads};
@@ -408,5 +408,56 @@ async fn ck_08_what_is_late_scales_with_the_access_life() {
         };
         let (answer, ()) = join(call, wait).await;
         assert_eq!((answer.status, answer.cookies().len()), (200, cookies), "after {late} s");
+    }
+}
+
+#[tokio::test]
+async fn lg_05_what_a_thief_would_do_needs_a_fresh_login_where_that_is_set() {
+    let settings =
+        ApiSettings { throttle: false, fresh_login: Some(600), ..ApiSettings::default() };
+    let api = TestApi::with(settings).await;
+    let (stale, other) = (api.member("ada").await, api.log_in("ada").await);
+    let list = api.client.get_as("/api/v1/user/me/sessions", &other.access).await.json();
+    let sessions =
+        ["data/1", "data/0"].map(|at| list.pointer(&format!("/{at}/id")).unwrap().clone());
+    let [theirs, own] =
+        sessions.each_ref().map(|id| format!("/api/v1/user/me/sessions/{}", id.as_str().unwrap()));
+    let change =
+        async |fields: Value| api.client.patch_as("/api/v1/user/ada", &stale.access, &fields).await;
+    assert_eq!(change(json!({"email": "a@example.com"})).await.status, 200);
+
+    api.clock.advance(600);
+    for refused in [
+        change(json!({"email": "b@example.com"})).await,
+        change(json!({"username": "countess"})).await,
+        api.client.delete_as("/api/v1/user/ada", &stale.access).await,
+        api.client.delete_as("/api/v1/user/me/sessions", &stale.access).await,
+        api.client.delete_as(&own, &stale.access).await,
+    ] {
+        assert_eq!(refused.says(), r#"403 {"detail":"Sign in again to do this."}"#);
+    }
+    assert_eq!(change(json!({"name": "Countess"})).await.status, 200);
+    assert_eq!(api.client.delete_as(&theirs, &stale.access).await.status, 200, "its own");
+    let fresh = api.log_in("ada").await;
+    assert_eq!(api.client.delete_as("/api/v1/user/me/sessions", &fresh.access).await.status, 200);
+    assert_eq!(api.client.delete_as("/api/v1/user/ada", &fresh.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn lg_05_the_dashboard_asks_for_a_new_login() {
+    let settings =
+        ApiSettings { throttle: false, fresh_login: Some(600), ..ApiSettings::default() };
+    let api = TestApi::with(settings).await;
+    let mut browser = api.site().member("ada").await;
+    api.clock.advance(600);
+    for (path, fields) in [
+        ("/dashboard/delete", &[("confirm", "ada")][..]),
+        ("/dashboard/sessions/end-others", &[]),
+        ("/dashboard/sessions/end", &[("id", "elsewhere")]),
+    ] {
+        let answer = browser.submit(path, fields).await;
+        assert_eq!(answer.status, 422, "{path}: {answer}");
+        assert!(answer.body.contains("Sign in again to do this."), "{path}");
+        assert!(browser.is_signed_in());
     }
 }
