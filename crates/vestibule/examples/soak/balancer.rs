@@ -127,7 +127,8 @@ impl Balancer {
             return Ok(nobody.body(Body::empty()).expect("a status is legal"));
         };
         if path == LOGOUT && answer.status() == StatusCode::OK {
-            let access = head.headers.get(header::AUTHORIZATION).and_then(bearer).and_then(self::claims);
+            let access =
+                head.headers.get(header::AUTHORIZATION).and_then(bearer).and_then(self::claims);
             let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
             for claims in access.iter().chain(&claims) {
                 ended.entry(claims.sid.clone()).or_insert_with(Instant::now);
@@ -276,7 +277,8 @@ pub(crate) fn claims(token: &str) -> Option<Claims> {
 /// The refresh token in a `Cookie` or `Set-Cookie` header.
 pub(crate) fn refresh_token(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs =
+        lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == "refresh_token").map(|(_, value)| value)
 }
 

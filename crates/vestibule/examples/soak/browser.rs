@@ -77,6 +77,8 @@ struct Jar {
     deleted: u32,
     /// The session at the API, as of the last cookie.
     sid: String,
+    /// And where its refresh token stands.
+    place: String,
 }
 
 /// Name of the session's cookie on an http site.
@@ -121,16 +123,20 @@ impl Browser {
         fields: &[(&str, &str)],
     ) -> Option<Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(path)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(gateway, From::Navigation, request, body).await
     }
 
     /// Whether it was acknowledged.
     pub(crate) async fn register(&self, gateway: usize, username: &str, password: &str) -> bool {
         let email = format!("{username}@example.com");
-        let fields =
-            [("name", "Ada Lovelace"), ("username", username), ("email", &email), ("password", password)];
+        let fields = [
+            ("name", "Ada Lovelace"),
+            ("username", username),
+            ("email", &email),
+            ("password", password),
+        ];
         let answer = self.submit(gateway, "/register", &fields).await;
         answer.is_some_and(|answer| answer.status == 303 && answer.location().starts_with("/login"))
     }
@@ -162,6 +168,12 @@ impl Browser {
         self.jar().sid.clone()
     }
 
+    /// The session, and where the refresh token in the jar stands.
+    pub(crate) fn place(&self) -> (String, String) {
+        let jar = self.jar();
+        (jar.sid.clone(), jar.place.clone())
+    }
+
     /// How often a gateway deleted the session's cookie.
     pub(crate) fn deleted(&self) -> u32 {
         self.jar().deleted
@@ -169,7 +181,8 @@ impl Browser {
 
     /// Takes what an answer sets, as a jar does.
     fn keep(&self, gateway: usize, headers: &HeaderMap) {
-        for line in headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok()) {
+        for line in headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok())
+        {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
             let Some((name, value)) = pair.split_once('=') else { continue };
             let is_deleted = attributes.contains("Max-Age=0");
@@ -192,6 +205,7 @@ impl Browser {
             let line = format!("gateway {}: the jar has {}", gateway + 1, refresh.place());
             self.world.record.tell(&refresh.sid, &line);
             self.world.record.count("cookies renewed");
+            jar.place = refresh.place();
             jar.sid = refresh.sid;
         }
     }
@@ -244,7 +258,11 @@ pub(crate) struct Tokens {
 }
 
 impl Direct<'_> {
-    pub(crate) async fn send(&self, request: http::request::Builder, body: String) -> Option<Answer> {
+    pub(crate) async fn send(
+        &self,
+        request: http::request::Builder,
+        body: String,
+    ) -> Option<Answer> {
         let request = request.body(Body::from(body)).expect("a request of ours is legal");
         ask(&self.world.cluster.nodes[self.node].upstream, request, PATIENCE, |_| {}).await
     }
@@ -257,7 +275,8 @@ impl Direct<'_> {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = self.send(request, body).await.filter(|answer| answer.status == 200)?;
         let access = answer.json()["access_token"].as_str()?.to_owned();
-        let refresh = crate::balancer::refresh_token(&answer.headers, header::SET_COOKIE)?.to_owned();
+        let refresh =
+            crate::balancer::refresh_token(&answer.headers, header::SET_COOKIE)?.to_owned();
         let sid = claims(&access)?.sid;
         Some(Tokens { access, refresh, sid })
     }
@@ -288,7 +307,12 @@ impl Direct<'_> {
         self.send(bearing(request, &by.access), String::new()).await
     }
 
-    pub(crate) async fn change_password(&self, by: &Tokens, old: &str, new: &str) -> Option<Answer> {
+    pub(crate) async fn change_password(
+        &self,
+        by: &Tokens,
+        old: &str,
+        new: &str,
+    ) -> Option<Answer> {
         let body = json!({"current_password": old, "new_password": new}).to_string();
         let request = Request::put("/api/v1/user/me/password")
             .header(header::CONTENT_TYPE, "application/json");

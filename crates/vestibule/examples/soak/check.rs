@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use tokio::time::Instant;
 
+use crate::cluster::WITH_UI;
 use crate::honest::Honest;
 use crate::record::{Place, Promise};
 use crate::{Failure, World, leavers, newcomers};
@@ -16,6 +17,37 @@ use crate::{Failure, World, leavers, newcomers};
 /// hundred; and in any case after [`LONGEST`].
 pub(crate) const USUALLY: Duration = Duration::from_secs(1);
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+
+/// Who lets a session in, by what it asks.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Who {
+    /// An API node.
+    Node,
+    /// A gateway whose pages ask the API.
+    Asking,
+    /// A gateway whose pages ask nobody: it has only the feed.
+    Following,
+}
+
+impl Who {
+    pub(crate) const ALL: [Self; 3] = [Self::Node, Self::Asking, Self::Following];
+
+    fn of(place: Place) -> Self {
+        match place {
+            Place::Node(_) => Self::Node,
+            Place::Gateway(WITH_UI) => Self::Following,
+            Place::Gateway(_) => Self::Asking,
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Node => "an API node",
+            Self::Asking => "a gateway whose pages ask the API",
+            Self::Following => "a gateway whose pages ask nobody",
+        }
+    }
+}
 
 /// Between two showings of a copy, and the time that one takes.
 const GRAIN: Duration = Duration::from_millis(300);
@@ -125,51 +157,53 @@ fn revocations(world: &World) {
 /// database; at a gateway so long after the last fault that keeps news from it.
 fn bounds(world: &World) {
     let episodes = world.record.episodes();
-    let mut broken = Vec::new();
-    world.record.with_closings(|closings| {
-        for closing in closings {
-            let mut limit = closing.acknowledged + LONGEST + GRAIN;
-            let at_node = limit;
-            for episode in episodes.iter().filter(|episode| episode.fault.delays_news()) {
-                if episode.touches(closing.acknowledged, limit, SETTLING) {
-                    limit = limit.max(episode.ended.unwrap_or_else(Instant::now) + LONGEST + GRAIN);
-                }
-            }
-            for (place, last) in &closing.accepted {
-                world.record.checks(Promise::ClosedInTime, 1);
-                let limit = if matches!(place, Place::Node(_)) { at_node } else { limit };
-                if closing.acknowledged + *last > limit {
-                    broken.push((closing.sid.clone(), format!("{place:?} after {last:?}")));
-                }
+    for closing in world.record.closings() {
+        let mut limit = closing.acknowledged + LONGEST + GRAIN;
+        let at_node = limit;
+        for episode in episodes.iter().filter(|episode| episode.fault.delays_news()) {
+            if episode.touches(closing.acknowledged, limit, SETTLING) {
+                limit = limit.max(episode.ended.unwrap_or_else(Instant::now) + LONGEST + GRAIN);
             }
         }
-    });
-    for (sid, why) in broken {
-        world.record.breaks(Promise::ClosedInTime, format!("{sid}: {why}"), Some(&sid));
+        for (place, last) in &closing.accepted {
+            world.record.checks(Promise::ClosedInTime, 1);
+            let limit = if matches!(place, Place::Node(_)) { at_node } else { limit };
+            if closing.acknowledged + *last > limit {
+                let why = format!("{}: {place:?} after {last:?}", closing.sid);
+                world.record.breaks(Promise::ClosedInTime, why, Some(&closing.sid));
+            }
+        }
     }
-    let calm = latencies(world, true);
-    if let Some(p99) = percentile(&calm, 99).filter(|p99| *p99 > USUALLY + GRAIN) {
-        let why = format!("without a fault, one in a hundred took longer than {p99:?}");
+    for who in Who::ALL {
+        let calm = latencies(world, who, true);
+        usually(world, who, &calm);
+    }
+}
+
+/// Refused within the usual time, but for one case of a hundred.
+fn usually(world: &World, who: Who, calm: &[Duration]) {
+    if let Some(p99) = percentile(calm, 99).filter(|p99| *p99 > USUALLY + GRAIN) {
+        let who = who.words();
+        let why = format!("{who}, without a fault: one in a hundred took {p99:?} or longer");
         world.record.breaks(Promise::ClosedInTime, why, None);
     }
 }
 
 /// How long revoked sessions were still let in, place by place, in order; only those that no fault delayed, or
 /// only those that one may have.
-pub(crate) fn latencies(world: &World, calm: bool) -> Vec<Duration> {
+pub(crate) fn latencies(world: &World, who: Who, calm: bool) -> Vec<Duration> {
     let episodes = world.record.episodes();
-    let mut all = world.record.with_closings(|closings| {
-        let each = closings.iter().flat_map(|closing| {
-            closing.accepted.iter().map(|(_, last)| (closing.acknowledged, *last))
-        });
-        let was_calm = |from: Instant, last: Duration| {
-            let delays = episodes.iter().filter(|episode| episode.fault.delays_news());
-            !delays.into_iter().any(|episode| episode.touches(from, from + last + GRAIN, SETTLING))
-        };
-        each.filter(|(from, last)| was_calm(*from, *last) == calm)
-            .map(|(_, last)| last)
-            .collect::<Vec<_>>()
+    let was_calm = |from: Instant, last: Duration| {
+        let mut delays = episodes.iter().filter(|episode| episode.fault.delays_news());
+        !delays.any(|episode| episode.touches(from, from + last + GRAIN, SETTLING))
+    };
+    let closings = world.record.closings();
+    let each = closings.iter().flat_map(|closing| {
+        let theirs = closing.accepted.iter().filter(|(place, _)| Who::of(*place) == who);
+        theirs.map(|(_, last)| (closing.acknowledged, *last))
     });
+    let alike = each.filter(|(from, last)| was_calm(*from, *last) == calm);
+    let mut all: Vec<Duration> = alike.map(|(_, last)| last).collect();
     all.sort_unstable();
     all
 }

@@ -244,7 +244,10 @@ impl Process {
                 // At once, where that is possible: a refresh that it is to be caught amid takes milliseconds.
                 let _gone_already = match signal {
                     "-KILL" => child.kill(),
-                    _ => Command::new("kill").args([signal, &child.id().to_string()]).status().map(drop),
+                    _ => Command::new("kill")
+                        .args([signal, &child.id().to_string()])
+                        .status()
+                        .map(drop),
                 };
             }
         }

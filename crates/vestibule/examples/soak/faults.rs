@@ -72,7 +72,12 @@ async fn series(world: Arc<World>, faults: Vec<Fault>, pace: Pace, until: Instan
     }
 }
 
-async fn commit(world: &Arc<World>, fault: Fault, pace: Pace, dice: &mut Dice) -> Result<(), Failure> {
+async fn commit(
+    world: &Arc<World>,
+    fault: Fault,
+    pace: Pace,
+    dice: &mut Dice,
+) -> Result<(), Failure> {
     let cluster = &world.cluster;
     let (node, gateway) = (dice.below(NODES), dice.below(GATEWAYS));
     match fault {

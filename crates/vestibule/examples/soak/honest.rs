@@ -7,7 +7,7 @@ use http::Request;
 use http::header;
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::browser::{Answer, Browser, From};
 use crate::cluster::{GATEWAYS, WITH_UI};
@@ -101,7 +101,8 @@ impl Honest {
             };
             tokio::select! {
                 () = sleep(pause) => {}
-                () = tokio::time::sleep_until(until) => {}
+                () = self.world.rush.notified() => {}
+                () = sleep_until(until) => {}
             }
             while running.try_join_next().is_some() {}
         }
@@ -110,11 +111,19 @@ impl Honest {
 
     async fn run(&self, gateway: usize, errand: Errand) {
         let began = Instant::now();
+        let (sid, shown) = self.browser.place();
         let answer = match &errand {
             Errand::Me => self.browser.get(gateway, From::Script, "/api/v1/user/me").await,
             Errand::Page => self.browser.get(gateway, From::Navigation, "/dashboard").await,
             Errand::Rename(name) => self.rename(gateway, name).await,
         };
+        let status = answer.as_ref().map(|answer| answer.status);
+        let line = format!(
+            "gateway {}: {errand:?} with {shown}: {status:?} after {:.1?}",
+            gateway + 1,
+            began.elapsed()
+        );
+        self.world.record.tell(&sid, &line);
         self.judge(gateway, &errand, began, answer.as_ref());
     }
 

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use vestibule_types::Clock;
@@ -41,7 +42,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Parser)]
 struct Arguments {
     /// The folder with the program `vestibule`
-    #[arg(long, env = "VESTIBULE_BUILD", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     build: PathBuf,
     /// How long faults are injected, in seconds
     #[arg(long, default_value_t = 60)]
@@ -64,6 +65,8 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     /// Held by whoever stops PostgreSQL.
     pub(crate) outage: tokio::sync::Mutex<()>,
+    /// Ends the pauses of all people at once.
+    pub(crate) rush: Notify,
     names: AtomicU64,
     facts: Mutex<Facts>,
 }
@@ -101,13 +104,16 @@ async fn run(arguments: Arguments) -> Result<bool, Failure> {
     println!("Seed {seed}; {people} people, {} s. Logs: {}", time.as_secs(), folder.display());
 
     let record = Arc::new(Record::new());
-    let binary = arguments.build.join("vestibule");
+    // A copy, since the other one may be built anew meanwhile.
+    let binary = folder.join("vestibule");
+    std::fs::copy(arguments.build.join("vestibule"), &binary)?;
     let cluster = Cluster::start(&binary, folder.clone(), &record, seed).await?;
     let world = Arc::new(World {
         cluster,
         record,
         seed,
         outage: tokio::sync::Mutex::default(),
+        rush: Notify::new(),
         names: AtomicU64::new(0),
         facts: Mutex::default(),
     });
@@ -124,6 +130,7 @@ async fn run(arguments: Arguments) -> Result<bool, Failure> {
     let reasons = broken.iter().map(|(promise, why)| format!("{}: {why}\n", promise.words().0));
     let reasons: String = reasons.collect();
     std::fs::write(folder.join("broken.txt"), &reasons)?;
+    std::fs::remove_file(binary)?;
     if let Some(file) = arguments.report {
         std::fs::write(file, &table)?;
     }
@@ -165,6 +172,13 @@ async fn live(
         tokio::time::sleep_until(faults_from).await;
         faults::inject(injecting, pace, faults_until).await;
     });
+    let rushing = world.clone();
+    tasks.spawn(async move {
+        while Instant::now() < until {
+            sleep(Duration::from_secs(10)).await;
+            rushing.rush.notify_waiters();
+        }
+    });
     let telling = world.clone();
     tasks.spawn(async move {
         while Instant::now() < until {
@@ -172,7 +186,10 @@ async fn live(
             let record = &telling.record;
             let (requests, faults) = (record.counted("honest requests"), record.episodes().len());
             let broken = record.broken().len();
-            println!("{:9.3}  {requests} requests, {faults} faults, {broken} broken", record.seconds());
+            println!(
+                "{:9.3}  {requests} requests, {faults} faults, {broken} broken",
+                record.seconds()
+            );
         }
     });
     while let Some(done) = tasks.join_next().await {

@@ -33,8 +33,7 @@ pub(crate) async fn arrive(world: Arc<World>, seed: u64, until: Instant) {
 
 async fn register(world: &World, node: usize, username: &str) -> bool {
     let email = format!("{username}@example.com");
-    let body =
-        json!({"name": "Ada", "username": username, "email": email, "password": PASSWORD});
+    let body = json!({"name": "Ada", "username": username, "email": email, "password": PASSWORD});
     let request = Request::post("/api/v1/user").header(header::CONTENT_TYPE, "application/json");
     let answer = Direct { world, node }.send(request, body.to_string()).await;
     answer.is_some_and(|answer| answer.status == 201)

@@ -45,11 +45,15 @@ impl Promise {
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::HonestKept => ("honest sessions lost", "sessions"),
-            Self::NobodyRefused => ("honest requests wrongly refused (401, 303, 4xx, 500)", "requests"),
+            Self::NobodyRefused => {
+                ("honest requests wrongly refused (401, 303, 4xx, 500)", "requests")
+            }
             Self::NobodyMixedUp => ("answers about somebody else", "answers"),
             Self::CalmMeansUp => ("requests without an answer while nothing was wrong", "requests"),
             Self::ClosedInTime => ("revoked sessions accepted after the bound", "places watched"),
-            Self::ClosedAtOnce => ("revoked sessions accepted by the one that ended them", "places watched"),
+            Self::ClosedAtOnce => {
+                ("revoked sessions accepted by the one that ended them", "places watched")
+            }
             Self::RefreshClosed => ("revoked refresh tokens accepted", "tries"),
             Self::ClosedForGood => ("revoked sessions accepted again at the end", "tries"),
             Self::AccountKept => ("acknowledged registrations lost", "accounts"),
@@ -120,6 +124,7 @@ pub(crate) struct Episode {
 }
 
 /// How a session ended: who ended it, when that was acknowledged, and how long it was still accepted where.
+#[derive(Clone)]
 pub(crate) struct Closing {
     pub(crate) sid: String,
     pub(crate) acknowledged: Instant,
@@ -182,7 +187,8 @@ impl Record {
         let at = self.seconds();
         let mut notes = self.notes();
         let lines = sid.and_then(|sid| notes.timelines.get(sid));
-        let lines: String = lines.into_iter().flatten().map(|line| format!("\n    {line}")).collect();
+        let lines: String =
+            lines.into_iter().flatten().map(|line| format!("\n    {line}")).collect();
         let (what, _) = promise.words();
         eprintln!("{at:9.3}  BROKEN: {what}: {why}");
         notes.broken.push((promise, format!("{at:.3} {why}{lines}")));
@@ -230,8 +236,8 @@ impl Record {
         self.notes().closings.push(closing);
     }
 
-    pub(crate) fn with_closings<T>(&self, look: impl FnOnce(&[Closing]) -> T) -> T {
-        look(&self.notes().closings)
+    pub(crate) fn closings(&self) -> Vec<Closing> {
+        self.notes().closings.clone()
     }
 
     /// Seconds since the beginning.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::World;
-use crate::check::{latencies, percentile};
+use crate::check::{Who, latencies, percentile};
 use crate::record::{Fault, Promise};
 
 /// As Markdown.
@@ -23,7 +23,9 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
         let times = episodes.iter().filter(|episode| episode.fault == fault).count();
         line(format!("| {} | {times} |", fault.words()));
     }
-    for what in ["API nodes killed amid a refresh", "refreshes cut", "other answers cut", "answers delayed"] {
+    for what in
+        ["API nodes killed amid a refresh", "refreshes cut", "other answers cut", "answers delayed"]
+    {
         line(format!("| … {what} | {} |", record.counted(what)));
     }
 
@@ -36,12 +38,22 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
         line(format!("| {what} | {times} | {} {of} |", record.checked(promise)));
     }
 
-    line("\n| a revoked session is still let in for | p50 | p99 | longest | of |".to_owned());
-    line("| --- | --- | --- | --- | --- |".to_owned());
-    for (what, calm) in [("without a fault", true), ("with faults", false)] {
-        let values = latencies(world, calm);
-        let at = |percent| percentile(&values, percent).map_or_else(|| "–".to_owned(), milliseconds);
-        line(format!("| {what} | {} | {} | {} | {} |", at(50), at(99), at(100), values.len()));
+    line(
+        "\n| a revoked session is still let in by | faults | p50 | p99 | longest | of |".to_owned(),
+    );
+    line("| --- | --- | --- | --- | --- | --- |".to_owned());
+    for who in Who::ALL {
+        for (faults, calm) in [("without", true), ("with", false)] {
+            let values = latencies(world, who, calm);
+            let at =
+                |percent| percentile(&values, percent).map_or_else(|| "–".to_owned(), milliseconds);
+            let (p50, p99, longest) = (at(50), at(99), at(100));
+            line(format!(
+                "| {} | {faults} | {p50} | {p99} | {longest} | {} |",
+                who.words(),
+                values.len()
+            ));
+        }
     }
 
     line("\n| how much | |".to_owned());
