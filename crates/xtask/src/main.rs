@@ -7,7 +7,7 @@ mod command;
 mod steps;
 mod tools;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,14 +34,50 @@ enum Task {
         #[arg(long, value_name = "STEP", value_enum)]
         only: Option<Step>,
     },
+    /// Let people use three gateways and two API nodes on one PostgreSQL while everything fails at random, and print
+    /// what was injected and what held (docs/reliability.md).
+    Soak(Soak),
     /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
     Screenshots,
+}
+
+/// How long the soak goes on, and where it begins.
+#[derive(clap::Args)]
+struct Soak {
+    /// How long faults are injected, in minutes
+    #[arg(long, value_name = "NUMBER", conflicts_with = "seconds")]
+    minutes: Option<u64>,
+    /// The same in seconds
+    #[arg(long, value_name = "NUMBER", default_value_t = steps::SHORT_SOAK)]
+    seconds: u64,
+    /// What the dice start from, to repeat a run roughly
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// A file for the table
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+impl Soak {
+    /// As the program takes them.
+    fn arguments(&self) -> Result<Vec<String>, Failure> {
+        let seconds = self.minutes.map_or(self.seconds, |minutes| minutes * 60);
+        let mut arguments = vec![format!("--seconds={seconds}")];
+        arguments.extend(self.seed.map(|seed| format!("--seed={seed}")));
+        if let Some(report) = &self.report {
+            let report = std::path::absolute(report);
+            let report = report.map_err(|error| Failure(format!("--report: {error}")))?;
+            arguments.push(format!("--report={}", report.display()));
+        }
+        Ok(arguments)
+    }
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Test { only: None } => steps::all(top()),
         Task::Test { only: Some(step) } => steps::only(step, top()),
+        Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
         Task::Screenshots => steps::screenshots(top()),
     };
     match done {

@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Scripts,
     /// Unit tests, property tests and journeys in Rust; the journeys on SQLite and on PostgreSQL.
     Rust,
+    /// People on a cluster in which everything fails at random, for a minute.
+    Soak,
     /// The pages in Chromium.
     Browser,
 }
@@ -59,6 +61,15 @@ pub(crate) fn screenshots(top: &Path) -> Result<(), Failure> {
     run(with_build(command("node", ["screenshots.mjs"], &browser_tests(top)), top)?)
 }
 
+/// How long the soak of `cargo xtask test` goes on, in seconds.
+pub(crate) const SHORT_SOAK: u64 = 60;
+
+/// Runs the soak with these arguments.
+pub(crate) fn soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
+    set_up(Step::Soak, top)?;
+    run_soak(arguments, top)
+}
+
 fn announced(step: Step, top: &Path) -> (Result<(), Failure>, Duration) {
     println!("\n=== {}", name(step));
     let started = now();
@@ -87,6 +98,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             journeys.env("VESTIBULE_TEST_ENGINE", "postgres");
             run(journeys)
         }
+        Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
     }
 }
@@ -95,7 +107,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
 fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
-        Step::Rust => tools::postgres(),
+        Step::Rust | Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
         Step::Browser => {
@@ -118,6 +130,15 @@ fn browser(top: &Path) -> Result<(), Failure> {
     run(with_build(node_test(&tests, &at), top)?)
 }
 
+fn run_soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
+    let build = build("soak", top)?;
+    run(command(
+        format!("{build}/examples/soak"),
+        [format!("--build={build}")].iter().chain(arguments),
+        top,
+    ))
+}
+
 /// Node's own test runner over `files`, as many of them at once as there are processors.
 fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
@@ -132,11 +153,17 @@ fn with_build(
     mut command: std::process::Command,
     top: &Path,
 ) -> Result<std::process::Command, Failure> {
-    run(cargo("build --locked --package vestibule --bin vestibule --example stage", top))?;
+    command.env("VESTIBULE_BUILD", build("stage", top)?);
+    Ok(command)
+}
+
+/// Builds the program and one of its examples, and answers the folder of the program.
+fn build(example: &str, top: &Path) -> Result<String, Failure> {
+    let what = format!("build --locked --package vestibule --bin vestibule --example {example}");
+    run(cargo(&what, top))?;
     let folder =
         metadata(top)?["target_directory"].as_str().map(|folder| format!("{folder}/debug"));
-    command.env("VESTIBULE_BUILD", folder.unwrap_or_default());
-    Ok(command)
+    folder.ok_or_else(|| Failure("cargo metadata names no target directory".to_owned()))
 }
 
 fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
