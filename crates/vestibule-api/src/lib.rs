@@ -25,7 +25,7 @@ use vestibule_types::Clock;
 
 pub use error::StartError;
 pub use settings::{ApiSettings, SigningKeys};
-pub use store::{Database, InvalidDatabase, Store};
+pub use store::{Database, InvalidDatabase, OperateError, Progress, Source, Store, copied_columns};
 
 use keeping_up::KeepingUp;
 use passwords::Hasher;

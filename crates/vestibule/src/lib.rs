@@ -3,6 +3,7 @@
 
 pub mod metrics;
 pub mod observe;
+mod operate;
 pub mod run;
 pub mod secrets;
 pub mod server;

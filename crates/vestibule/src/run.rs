@@ -11,18 +11,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
-use vestibule_api::{Api, ApiSettings, Database, Store};
+use vestibule_api::{Api, ApiSettings, Database, OperateError, Store};
 use vestibule_gateway::{FeedLost, Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::{Clock, Secret};
 
 use crate::metrics;
+use crate::operate;
 use crate::secrets::{
     SecretError, Secrets, Source, open_folder, random_secret, read, reserve_file,
 };
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, FeedArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs, Role,
-    Serve, SiteArgs, Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, Db, FeedArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs,
+    Role, Serve, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
@@ -58,6 +59,9 @@ pub enum RunError {
         /// Why not.
         cause: sqlx::Error,
     },
+    /// A command of an operator did nothing.
+    #[error(transparent)]
+    Operate(#[from] OperateError),
     /// The threads of the API.
     #[error(transparent)]
     Api(#[from] vestibule_api::StartError),
@@ -111,6 +115,7 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
             Role::Api(settings) => run_api(settings).await,
             Role::Gateway(settings) => run_gateway(settings).await,
             Role::Migrate(settings) => migrate(settings).await,
+            Role::Db(Db::Copy(settings)) => operate::copy(settings).await,
         }
     })
 }
@@ -267,7 +272,7 @@ fn database(settings: &DataArgs) -> Result<Database, RunError> {
     Ok(database.with_connections(settings.database_connections))
 }
 
-async fn open_store(database: &Database) -> Result<Store, RunError> {
+pub(crate) async fn open_store(database: &Database) -> Result<Store, RunError> {
     if let Database::Sqlite(file) = database {
         open_folder(file.parent().unwrap_or(Path::new(".")))?;
         reserve_file(file)?;

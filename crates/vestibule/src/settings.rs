@@ -8,6 +8,7 @@ use clap::{
     Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use url::Url;
+use vestibule_api::{Database, InvalidDatabase};
 use vestibule_gateway::{PathPattern, Site};
 
 /// The front door for a web app whose API already exists: sign-up, sign-in and staying signed in.
@@ -52,6 +53,57 @@ pub enum Role {
     Gateway(GatewayOnly),
     /// Bring the database up to date, and stop.
     Migrate(Migrate),
+    /// Move everything to another database.
+    #[command(subcommand)]
+    Db(Db),
+}
+
+/// What `vestibule db` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Db {
+    /// Copy everything from one database into another, empty one: accounts, sessions, all or nothing.
+    ///
+    /// Stop the servers first: what they write meanwhile is not copied. The source is left as it is; the target is
+    /// made or migrated. Sessions go on if the signing key stays the same.
+    Copy(Copy),
+}
+
+/// Settings of `vestibule db copy`.
+#[derive(Args, Clone, Debug)]
+pub struct Copy {
+    /// Where everything is: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME; one with a password belongs in the variable
+    #[arg(long, value_name = "URL", env = "VESTIBULE_COPY_FROM", hide_env_values = true)]
+    pub from: DatabaseUrl,
+
+    /// Where everything goes, likewise; there must be nothing in it
+    #[arg(long, value_name = "URL", env = "VESTIBULE_COPY_TO", hide_env_values = true)]
+    pub to: DatabaseUrl,
+}
+
+/// The URL of a database as it was given, not yet read: it may hold a password, and so never shows itself.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("DatabaseUrl(…)")
+    }
+}
+
+impl DatabaseUrl {
+    /// The database, or why it is none.
+    ///
+    /// # Errors
+    /// [`InvalidDatabase`], which does not repeat the URL.
+    pub fn database(&self) -> Result<Database, InvalidDatabase> {
+        self.0.trim().parse()
+    }
 }
 
 /// Settings of `vestibule serve`.
@@ -357,7 +409,11 @@ mod tests {
     fn df_02_every_setting_has_an_environment_twin_and_help() {
         let mut command = Cli::command();
         command.build();
-        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        fn with_all_below(command: &clap::Command) -> Vec<&clap::Command> {
+            let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+            std::iter::once(command).chain(below.flat_map(with_all_below)).collect()
+        }
+        for command in with_all_below(&command) {
             for arg in command
                 .get_arguments()
                 .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))

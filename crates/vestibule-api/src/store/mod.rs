@@ -1,6 +1,8 @@
 //! Accounts and sessions in SQL. One text serves both engines: `$n`, `RETURNING`, `ON CONFLICT`, `BOOLEAN`,
 //! times as Unix seconds.
 
+mod alone;
+mod copy;
 mod engine;
 mod known;
 mod news;
@@ -16,6 +18,8 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use vestibule_types::Clock;
 
+pub use alone::OperateError;
+pub use copy::{Progress, Source, copied_columns};
 pub use engine::{Database, InvalidDatabase};
 pub(crate) use news::{Ending, Page};
 pub(crate) use sessions::NewSession;

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod contract;
+mod copy;
 mod database;
 mod disk;
 mod feed;
