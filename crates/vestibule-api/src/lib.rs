@@ -25,7 +25,10 @@ use vestibule_types::Clock;
 
 pub use error::StartError;
 pub use settings::{ApiSettings, SigningKeys};
-pub use store::{Database, InvalidDatabase, OperateError, Progress, Source, Store, copied_columns};
+pub use store::{
+    Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,
+    copied_columns,
+};
 
 use keeping_up::KeepingUp;
 use passwords::Hasher;

@@ -22,8 +22,8 @@ use crate::secrets::{
 };
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, Db, FeedArgs, GatewayOnly, LogFormat, Migrate, ProcessArgs,
-    Role, Serve, SiteArgs, Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, Db, FeedArgs, GatewayOnly, Import, LogFormat, Migrate,
+    ProcessArgs, Role, Serve, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
@@ -96,11 +96,20 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
+/// How it ended, if it did not fail.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// Part of what was asked for was refused, and said.
+    SomeRefused,
+}
+
 /// Runs what was asked for until it ends or is told to.
 ///
 /// # Errors
 /// [`RunError`], to be shown to whoever started it.
-pub fn run(cli: Cli) -> Result<(), RunError> {
+pub fn run(cli: Cli) -> Result<Outcome, RunError> {
     let role = cli.command.unwrap_or(Role::Serve(cli.serve));
     if let Role::Serve(Serve { process, .. })
     | Role::Api(ApiOnly { process, .. })
@@ -111,12 +120,14 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match role {
-            Role::Serve(settings) => run_all(settings).await,
-            Role::Api(settings) => run_api(settings).await,
-            Role::Gateway(settings) => run_gateway(settings).await,
-            Role::Migrate(settings) => migrate(settings).await,
-            Role::Db(Db::Copy(settings)) => operate::copy(settings).await,
+            Role::Serve(settings) => run_all(settings).await?,
+            Role::Api(settings) => run_api(settings).await?,
+            Role::Gateway(settings) => run_gateway(settings).await?,
+            Role::Migrate(settings) => migrate(settings).await?,
+            Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
+            Role::Import(Import::Fastapi(settings)) => return operate::import(settings).await,
         }
+        Ok(Outcome::Done)
     })
 }
 
@@ -260,7 +271,7 @@ async fn migrate(settings: Migrate) -> Result<(), RunError> {
 
 /// The server that DATABASE_URL names, or the file in the data folder. The URL may hold a password, so it is no
 /// argument (SE-02).
-fn database(settings: &DataArgs) -> Result<Database, RunError> {
+pub(crate) fn database(settings: &DataArgs) -> Result<Database, RunError> {
     let url = match (secret_variable("DATABASE_URL"), &settings.database_url_file) {
         (Some(url), _) => Some(url),
         (None, Some(file)) => Some(read(file)?),

@@ -5,6 +5,8 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, QueryBuilder, SqliteConnection};
 
+use vestibule_types::Clock;
+
 use super::engine::{Database, Server, sqlite_options};
 use super::migrator;
 use super::row::{Cell, Columns};
@@ -26,9 +28,9 @@ pub enum OperateError {
         /// Why not.
         cause: sqlx::Error,
     },
-    /// Its tables are not those of this version.
+    /// Its tables are not those that are needed.
     #[error("the database {database} {why}")]
-    Version {
+    Unfit {
         /// Its file or server.
         database: String,
         /// What they are, and the mend.
@@ -48,7 +50,7 @@ pub enum OperateError {
 
 impl OperateError {
     /// Says which database it was.
-    pub(super) fn of(database: &Database) -> impl Fn(sqlx::Error) -> Self {
+    pub(super) fn of(database: &Database) -> impl Fn(sqlx::Error) -> Self + use<> {
         let database = database.to_string();
         move |cause| Self::Database { database: database.clone(), cause }
     }
@@ -172,7 +174,7 @@ impl Alone {
             }
             Some(_) => "has the tables of a newer version: use that one's vestibule",
         };
-        Err(OperateError::Version { database: database.to_string(), why })
+        Err(OperateError::Unfit { database: database.to_string(), why })
     }
 
     /// The last step of its migration.
@@ -201,6 +203,23 @@ impl Alone {
         })
     }
 
+    /// The rows that `sql` selects, to whose end the list of `values` is added in brackets; none if that is empty.
+    pub(super) async fn among(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = Cell>,
+    ) -> sqlx::Result<Vec<Vec<Cell>>> {
+        let values: Vec<Cell> = values.into_iter().collect();
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        on!(self, Db, connection => {
+            let mut query = QueryBuilder::<Db>::new(sql);
+            push_row!(query, values);
+            query.build().try_map(|row| Columns::cells(&row)).fetch_all(connection).await
+        })
+    }
+
     /// Inserts `rows`: `sql` goes before their values, `end` after. How many were inserted.
     pub(super) async fn insert(
         &mut self,
@@ -222,6 +241,16 @@ impl Alone {
         })
     }
 
+    /// What time it is, by the clock that the nodes on this database follow (F12).
+    pub(super) async fn now(&mut self, clock: &Clock) -> sqlx::Result<i64> {
+        const SQL: &str =
+            "SELECT CAST(floor(extract(epoch FROM clock_timestamp())) AS BIGINT) AS number";
+        match self {
+            Self::Sqlite(_) => Ok(clock.now()),
+            Self::Postgres(_) => self.number(SQL.to_owned()).await,
+        }
+    }
+
     /// Lets PostgreSQL go on after the greatest number that is there. This is not taken back with the transaction,
     /// which does no harm.
     pub(super) async fn renumber(&mut self, table: &str) -> sqlx::Result<()> {
@@ -239,7 +268,12 @@ impl Alone {
             sqlx::query("COMMIT").execute(connection).await.map(|_| ())
         })?;
         // Done is done, whatever becomes of the connection.
-        on!(self, connection => drop(connection.close().await));
+        self.abandon().await;
         Ok(())
+    }
+
+    /// Ends it as if it had never begun.
+    pub(super) async fn abandon(self) {
+        on!(self, connection => drop(connection.close().await));
     }
 }

@@ -15,7 +15,8 @@ struct Table {
 }
 
 /// Everything there is. What a row refers to comes before it.
-const TABLES: [Table; 4] = [
+const TABLES: [Table; 6] = [
+    Table { name: "tiers", columns: &["id", "name"], is_numbered: false },
     Table {
         name: "users",
         columns: &[
@@ -56,6 +57,11 @@ const TABLES: [Table; 4] = [
             "agent",
             "address",
         ],
+        is_numbered: false,
+    },
+    Table {
+        name: "imported_names",
+        columns: &["username", "user_id", "issued_from", "issued_to", "until"],
         is_numbered: false,
     },
     Table { name: "news", columns: &["id", "kind", "subject", "at", "until"], is_numbered: true },

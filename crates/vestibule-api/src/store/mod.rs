@@ -4,6 +4,8 @@
 mod alone;
 mod copy;
 mod engine;
+mod fastapi;
+mod import;
 mod known;
 mod news;
 mod row;
@@ -21,6 +23,8 @@ use vestibule_types::Clock;
 pub use alone::OperateError;
 pub use copy::{Progress, Source, copied_columns};
 pub use engine::{Database, InvalidDatabase};
+pub use fastapi::FastApi;
+pub use import::{Imported, Refusal};
 pub(crate) use news::{Ending, Page};
 pub(crate) use sessions::NewSession;
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
@@ -96,6 +100,13 @@ fn migrator(database: &Database) -> Migrator {
             of(
                 include_str!("../../migrations/0002_news.sqlite.sql"),
                 include_str!("../../migrations/0002_news.postgres.sql"),
+            ),
+        ),
+        (
+            "imports",
+            of(
+                include_str!("../../migrations/0003_imports.sqlite.sql"),
+                include_str!("../../migrations/0003_imports.postgres.sql"),
             ),
         ),
     ];

@@ -10,6 +10,15 @@ pub(super) enum Cell {
     Flag(Option<bool>),
 }
 
+impl Cell {
+    pub(super) fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => text,
+            Self::Int(_) | Self::Flag(_) => None,
+        }
+    }
+}
+
 /// A row of either engine: it holds integers and texts.
 pub(super) trait Columns {
     fn int(&self, name: &str) -> sqlx::Result<i64>;

@@ -1,8 +1,10 @@
 //! Commands of an operator: each does one thing to a database, says what it did, and ends.
 
 mod copy;
+mod import;
 
 pub(crate) use copy::copy;
+pub(crate) use import::import;
 
 use std::io::Write as _;
 

@@ -9,6 +9,7 @@ mod disk;
 mod feed;
 mod foreign;
 mod gateway;
+mod imports;
 mod limits;
 mod metrics;
 mod nodes;
