@@ -29,7 +29,10 @@ use vestibule_types::Clock;
 pub use error::StartError;
 pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
 pub use settings::ApiSettings;
-pub use store::{Database, InvalidDatabase, Store};
+pub use store::{
+    Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,
+    copied_columns,
+};
 
 use keeping_up::KeepingUp;
 use passwords::Hasher;

@@ -198,17 +198,7 @@ fn check_argon2(password: &Password, stored: &str, arena: &mut [Block]) -> Check
 
 /// Whether `password` made `stored`; `None` if `stored` is malformed or asks for too much.
 fn argon2_matches(password: &Password, stored: &str, arena: &mut [Block]) -> Option<bool> {
-    let parsed = PasswordHash::new(stored).ok()?;
-    if parsed.algorithm.as_str() != "argon2id" || parsed.version != Some(19) {
-        return None;
-    }
-    let params = Params::try_from(&parsed).ok()?;
-    if params.m_cost() > MOST_MEMORY_KIB
-        || params.t_cost() > MOST_PASSES
-        || params.p_cost() > MOST_LANES
-    {
-        return None;
-    }
+    let (parsed, params) = argon2_parts(stored)?;
     let (salt, expected) = (parsed.salt?, parsed.hash?);
     let digest = if params.block_count() <= arena.len() {
         argon2id(params, &password.normalized(), salt.as_ref(), arena)?
@@ -217,6 +207,28 @@ fn argon2_matches(password: &Password, stored: &str, arena: &mut [Block]) -> Opt
         argon2id(params, &password.normalized(), salt.as_ref(), &mut larger)?
     };
     Some(verify_slices_are_equal(&digest, expected.as_bytes()).is_ok())
+}
+
+/// What `stored` is made of; `None` if it is malformed, another algorithm's or asks for too much.
+fn argon2_parts(stored: &str) -> Option<(PasswordHash, Params)> {
+    let parsed = PasswordHash::new(stored).ok()?;
+    if parsed.algorithm.as_str() != "argon2id" || parsed.version != Some(19) {
+        return None;
+    }
+    let params = Params::try_from(&parsed).ok()?;
+    let is_greedy = params.m_cost() > MOST_MEMORY_KIB
+        || params.t_cost() > MOST_PASSES
+        || params.p_cost() > MOST_LANES;
+    (!is_greedy).then_some((parsed, params))
+}
+
+/// Whether a password can be checked against `stored`, which comes from elsewhere: Argon2id with parameters that we
+/// grant, or bcrypt of cost 4 to 14 (PW-08, PW-09).
+pub(crate) fn is_readable(stored: &str) -> bool {
+    let is_whole = |(hash, _): (PasswordHash, Params)| {
+        hash.salt.is_some() && hash.hash.is_some_and(|digest| digest.as_bytes().len() == 32)
+    };
+    is_bcrypt(stored) || argon2_parts(stored).is_some_and(is_whole)
 }
 
 /// The 32-byte Argon2id digest; `None` if salt or parameters are out of range.
@@ -265,7 +277,7 @@ mod tests {
     use proptest::prelude::*;
     use vestibule_types::Password;
 
-    use super::{Busy, Checked, Hasher, MEMORY_KIB, check, hash};
+    use super::{Busy, Checked, Hasher, MEMORY_KIB, check, hash, is_readable};
 
     fn arena() -> Vec<Block> {
         vec![Block::default(); MEMORY_KIB as usize]
@@ -339,6 +351,12 @@ mod tests {
             "plain text",
         ] {
             assert_eq!(check(&word(), Some(stored), &mut arena), Checked::Wrong, "{stored}");
+            assert!(!is_readable(stored), "{stored}");
+        }
+        let ours = hash(&word(), &mut arena);
+        for stored in [ours.as_str(), &bcrypt::hash("Str1ngst!", 4).unwrap()] {
+            assert!(is_readable(stored), "{stored}");
+            assert!(!is_readable(&stored[..stored.len() - 1]), "{stored}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -46,6 +47,29 @@ pub(crate) struct RefreshClaims {
     pub(crate) iat: i64,
     pub(crate) exp: i64,
     token_type: String,
+}
+
+/// What a token of the FastAPI backend says, and it says no more: it names its user by username alone, and no
+/// session (contract, section 2). Which account that was is for the store to say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LegacyClaims {
+    pub(crate) sub: String,
+    pub(crate) exp: i64,
+    token_type: String,
+}
+
+impl LegacyClaims {
+    /// Reads a token without verifying it: to shut it out.
+    pub(crate) fn unverified(token: &str) -> Option<Self> {
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&claims).ok()
+    }
+}
+
+/// The session of a token that names none: 128 bits of its digest, in the form of [`random_id`].
+pub(crate) fn legacy_sid(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, token.as_bytes()).as_ref()[..16])
 }
 
 /// Signs and verifies, with keys that may be replaced at any moment.

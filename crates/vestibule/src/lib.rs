@@ -6,6 +6,7 @@ pub mod key_list;
 pub mod keys;
 pub mod metrics;
 pub mod observe;
+mod operate;
 pub mod run;
 pub mod secrets;
 pub mod server;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use vestibule::run;
+use vestibule::run::{self, Outcome};
 use vestibule::settings::Cli;
 
 fn main() -> ExitCode {
@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         }
     };
     match run::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeRefused) => ExitCode::from(3),
         Err(error) => {
             run::say_error(&error);
             ExitCode::FAILURE

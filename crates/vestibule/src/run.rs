@@ -11,20 +11,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
-use vestibule_api::{Api, ApiSettings, Database, SigningKeys, Store};
+use vestibule_api::{Api, ApiSettings, Database, OperateError, SigningKeys, Store};
 use vestibule_gateway::{FeedLost, Gateway, InvalidUpstream, Site, Upstream};
 use vestibule_types::Clock;
 
 use crate::key_file::{self, KEY_FILE, KeyFile, SIGNING_KEY, differ};
 use crate::keys::{self, KeysError};
 use crate::metrics;
+use crate::operate;
 use crate::secrets::{
     Named, SecretError, SecretFile, Secrets, Source, open_folder, random_secret, reserve_file,
 };
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
-    ApiArgs, ApiOnly, Cli, DataArgs, FeedArgs, GatewayOnly, Keys, LogFormat, Migrate, ProcessArgs,
-    Role, Serve, SiteArgs, Switch,
+    ApiArgs, ApiOnly, Cli, DataArgs, Db, FeedArgs, GatewayOnly, Import, Keys, LogFormat, Migrate,
+    ProcessArgs, Role, Serve, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
@@ -64,6 +65,9 @@ pub enum RunError {
         /// Why not.
         cause: sqlx::Error,
     },
+    /// A command of an operator did nothing.
+    #[error(transparent)]
+    Operate(#[from] OperateError),
     /// The threads of the API.
     #[error(transparent)]
     Api(#[from] vestibule_api::StartError),
@@ -98,11 +102,20 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
+/// How it ended, if it did not fail.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// Part of what was asked for was refused, and said.
+    SomeRefused,
+}
+
 /// Runs what was asked for until it ends or is told to.
 ///
 /// # Errors
 /// [`RunError`], to be shown to whoever started it.
-pub fn run(cli: Cli) -> Result<(), RunError> {
+pub fn run(cli: Cli) -> Result<Outcome, RunError> {
     let role = cli.command.unwrap_or(Role::Serve(cli.serve));
     if let Role::Serve(Serve { process, .. })
     | Role::Api(ApiOnly { process, .. })
@@ -113,12 +126,15 @@ pub fn run(cli: Cli) -> Result<(), RunError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match role {
-            Role::Serve(settings) => run_all(settings).await,
-            Role::Api(settings) => run_api(settings).await,
-            Role::Gateway(settings) => run_gateway(settings).await,
-            Role::Migrate(settings) => migrate(settings).await,
-            Role::Keys(what) => change_keys(what),
+            Role::Serve(settings) => run_all(settings).await?,
+            Role::Api(settings) => run_api(settings).await?,
+            Role::Gateway(settings) => run_gateway(settings).await?,
+            Role::Migrate(settings) => migrate(settings).await?,
+            Role::Keys(what) => change_keys(what)?,
+            Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
+            Role::Import(Import::Fastapi(settings)) => return operate::import(settings).await,
         }
+        Ok(Outcome::Done)
     })
 }
 
@@ -258,7 +274,7 @@ async fn migrate(settings: Migrate) -> Result<(), RunError> {
 
 /// The server that DATABASE_URL names, or the file in the data folder. The URL may hold a password, so it is no
 /// argument (SE-02).
-fn database(settings: &DataArgs) -> Result<Database, RunError> {
+pub(crate) fn database(settings: &DataArgs) -> Result<Database, RunError> {
     let url = match (secret_variable("DATABASE_URL"), &settings.database_url_file) {
         (Some(url), _) => Some(url),
         (None, Some(file)) => Some(SecretFile { path: file.clone(), is_private: false }.read()?),
@@ -270,7 +286,7 @@ fn database(settings: &DataArgs) -> Result<Database, RunError> {
     Ok(database.with_connections(settings.database_connections))
 }
 
-async fn open_store(database: &Database) -> Result<Store, RunError> {
+pub(crate) async fn open_store(database: &Database) -> Result<Store, RunError> {
     if let Database::Sqlite(file) = database {
         open_folder(file.parent().unwrap_or(Path::new(".")))?;
         reserve_file(file)?;

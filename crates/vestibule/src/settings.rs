@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{
     Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use url::Url;
-use vestibule_api::Algorithm;
+use vestibule_api::{Algorithm, Database, InvalidDatabase};
 use vestibule_gateway::{PathPattern, Site};
 
 /// The front door for a web app whose API already exists: sign-up, sign-in and staying signed in.
@@ -31,7 +32,7 @@ const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
   AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens (serve, api)
-  DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (serve, api, migrate)
+  DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (all but gateway)
   VESTIBULE_FEED_KEY, VESTIBULE_FEED_KEY_FILE            lets a gateway ask the API who was signed out elsewhere (all)
 Each key or secret is 32 random bytes or more, in base64 or hexadecimal: openssl rand -base64 32
 To change one, put the new one in front of the old one, with a comma between; drop the old one after a week.
@@ -60,6 +61,90 @@ pub enum Role {
     /// The keys that sign the tokens, while they are in a file: list them, add one, retire one. Servers follow by themselves.
     #[command(subcommand)]
     Keys(Keys),
+    /// Move everything to another database.
+    #[command(subcommand)]
+    Db(Db),
+    /// Take accounts over from another backend.
+    #[command(subcommand)]
+    Import(Import),
+}
+
+/// What `vestibule db` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Db {
+    /// Copy everything from one database into another, empty one: accounts, sessions, all or nothing.
+    ///
+    /// Stop the servers first: what they write meanwhile is not copied. The source is left as it is; the target is
+    /// made or migrated. Sessions go on if the signing key stays the same.
+    Copy(Copy),
+}
+
+/// Settings of `vestibule db copy`.
+#[derive(Args, Clone, Debug)]
+pub struct Copy {
+    /// Where everything is: sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME; one with a password belongs in the variable
+    #[arg(long, value_name = "URL", env = "VESTIBULE_COPY_FROM", hide_env_values = true)]
+    pub from: DatabaseUrl,
+
+    /// Where everything goes, likewise; there must be nothing in it
+    #[arg(long, value_name = "URL", env = "VESTIBULE_COPY_TO", hide_env_values = true)]
+    pub to: DatabaseUrl,
+}
+
+/// What `vestibule import` takes over.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Import {
+    /// Take the accounts of the FastAPI backend over: numbers, names, addresses, pictures, tiers and passwords.
+    ///
+    /// Its PostgreSQL database is only read. Stop the backend first. Deleted accounts keep their names taken and bring nothing else. Its
+    /// tokens go on until they expire, if the signing key here is the one there. It can be run again: accounts that are here already are
+    /// left as they are.
+    ///
+    /// Exit code: 0 if everything was taken over or here already, 3 if some accounts were refused (they are listed, the others were taken
+    /// over), 1 if it failed and nothing was.
+    Fastapi(Fastapi),
+}
+
+/// Settings of `vestibule import fastapi`.
+#[derive(Args, Clone, Debug)]
+pub struct Fastapi {
+    /// The backend's database, postgres://USER:PASSWORD@HOST/NAME, also as SQLAlchemy writes it (postgresql+asyncpg://…); one with a password belongs in the variable
+    #[arg(long, value_name = "URL", env = "VESTIBULE_IMPORT_FROM", hide_env_values = true)]
+    pub from: DatabaseUrl,
+
+    /// Say what would be done, and write nothing
+    #[arg(long, env = "VESTIBULE_DRY_RUN", value_parser = BoolishValueParser::new())]
+    pub dry_run: bool,
+
+    /// Where accounts go.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// The URL of a database as it was given, not yet read: it may hold a password, and so never shows itself.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("DatabaseUrl(…)")
+    }
+}
+
+impl DatabaseUrl {
+    /// The database, or why it is none.
+    ///
+    /// # Errors
+    /// [`InvalidDatabase`], which does not repeat the URL.
+    pub fn database(&self) -> Result<Database, InvalidDatabase> {
+        self.0.trim().parse()
+    }
 }
 
 /// Settings of `vestibule serve`.
@@ -453,7 +538,11 @@ mod tests {
     fn df_02_every_setting_has_an_environment_twin_and_help() {
         let mut command = Cli::command();
         command.build();
-        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+        fn with_all_below(command: &clap::Command) -> Vec<&clap::Command> {
+            let below = command.get_subcommands().filter(|below| below.get_name() != "help");
+            std::iter::once(command).chain(below.flat_map(with_all_below)).collect()
+        }
+        for command in with_all_below(&command) {
             for arg in command
                 .get_arguments()
                 .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub enum Database {
 /// A PostgreSQL server. It shows no password.
 #[derive(Clone)]
 pub struct Server {
-    options: PgConnectOptions,
+    pub(super) options: PgConnectOptions,
     /// Most connections of this node.
     connections: u32,
 }
@@ -138,16 +138,19 @@ pub(super) enum Engine {
     Postgres(PgPool),
 }
 
-async fn open_sqlite(file: &PathBuf, migrator: &Migrator) -> sqlx::Result<Engine> {
-    let options = SqliteConnectOptions::new()
+/// How a file is written, whoever does it.
+pub(super) fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(file)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
         // What is deleted is overwritten: a deleted account leaves nothing in free pages.
-        .pragma("secure_delete", "ON");
+        .pragma("secure_delete", "ON")
+}
+
+async fn open_sqlite(file: &Path, migrator: &Migrator) -> sqlx::Result<Engine> {
+    let options = sqlite_options(file).create_if_missing(true).busy_timeout(Duration::from_secs(5));
     let pool = |most| {
         SqlitePoolOptions::new()
             .max_connections(most)

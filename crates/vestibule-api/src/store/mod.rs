@@ -1,7 +1,11 @@
 //! Accounts and sessions in SQL. One text serves both engines: `$n`, `RETURNING`, `ON CONFLICT`, `BOOLEAN`,
 //! times as Unix seconds.
 
+mod alone;
+mod copy;
 mod engine;
+mod fastapi;
+mod import;
 mod known;
 mod news;
 mod row;
@@ -16,7 +20,11 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use vestibule_types::Clock;
 
+pub use alone::OperateError;
+pub use copy::{Progress, Source, copied_columns};
 pub use engine::{Database, InvalidDatabase};
+pub use fastapi::FastApi;
+pub use import::{Imported, Refusal};
 pub(crate) use news::{Ending, Page};
 pub(crate) use sessions::{NewSession, StoredSession};
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};
@@ -99,6 +107,13 @@ fn migrator(database: &Database) -> Migrator {
             of(
                 include_str!("../../migrations/0003_sessions.sqlite.sql"),
                 include_str!("../../migrations/0003_sessions.postgres.sql"),
+            ),
+        ),
+        (
+            "imports",
+            of(
+                include_str!("../../migrations/0004_imports.sqlite.sql"),
+                include_str!("../../migrations/0004_imports.postgres.sql"),
             ),
         ),
     ];

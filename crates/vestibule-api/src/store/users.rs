@@ -313,7 +313,7 @@ impl Store {
 }
 
 /// What stands for an address where uniqueness is asked: nothing of it can be read back.
-fn email_digest(key: &str) -> String {
+pub(super) fn email_digest(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes()))
 }
 

@@ -3,11 +3,13 @@
 
 mod accounts;
 mod contract;
+mod copy;
 mod database;
 mod disk;
 mod feed;
 mod foreign;
 mod gateway;
+mod imports;
 mod keys;
 mod limits;
 mod lives;
