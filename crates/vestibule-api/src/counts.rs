@@ -45,7 +45,7 @@ pub(crate) fn outcome(verdict: &Verdict, line: &Line, shown: &Place) -> &'static
 #[cfg(test)]
 mod tests {
     use super::outcome;
-    use crate::refresh::{Line, Windows, decide};
+    use crate::refresh::{Line, Times, Windows, decide};
     use crate::tokens::Place;
 
     #[test]
@@ -76,7 +76,8 @@ mod tests {
             (&line, token("t0", "", 0, 8_000), 10_121, "copied"),
         ] {
             let windows = Windows::for_access_life(1800);
-            let verdict = decide(line, &shown, "fresh".to_owned(), now, windows);
+            let verdict =
+                decide(line, &shown, "fresh".to_owned(), Times { shown: now, now }, windows);
             assert_eq!(outcome(&verdict, line, &shown), counted, "{shown:?} at {now}");
         }
     }

@@ -51,16 +51,31 @@ impl Windows {
         let scaled = |of_30_minutes: i64| (of_30_minutes * seconds / 1800).max(1);
         Self { child: scaled(10), prev: scaled(120), young: scaled(240) }
     }
+
+    /// Whether a child that was decided on is too old to be handed out now.
+    pub(crate) fn is_late(&self, decided: Times, now: i64) -> bool {
+        now - decided.now > self.child
+    }
 }
 
-/// Decides what the token at `shown` gets, `fresh` being a new id in case one is needed.
+/// When a token was shown, and what time it is by now: waiting for a database lies between. Unix seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) shown: i64,
+    pub(crate) now: i64,
+}
+
+/// Decides what the token at `shown` gets, `fresh` being a new id in case one is needed. What is handed out is
+/// new now; whether a token came late is asked of the moment at which it was shown, so that nobody who had to
+/// wait is taken for a thief.
 pub(crate) fn decide(
     line: &Line,
     shown: &Place,
     fresh: String,
-    now: i64,
+    times: Times,
     windows: Windows,
 ) -> Verdict {
+    let now = times.now;
     let child_is_young = !line.child.is_empty() && now - line.child_at <= windows.child;
     let successor = |of: &Place| Place {
         jti: fresh.clone(),
@@ -87,7 +102,7 @@ pub(crate) fn decide(
     let is_child = shown.prt == line.parent && shown.r#gen == line.r#gen + 1;
     let fast_forward = shown.r#gen >= line.r#gen + 2;
     if is_child || fast_forward {
-        if now - shown.iat <= windows.young {
+        if times.shown - shown.iat <= windows.young {
             return Verdict::Answer(shown.clone());
         }
         let answer = successor(shown);
@@ -103,9 +118,10 @@ pub(crate) fn decide(
         return Verdict::Advance { line, answer, fast_forward };
     }
 
-    // R4: it was on its way when its successor overtook it.
-    let just_replaced = shown.jti == line.prev && now - line.confirmed_at <= windows.prev;
-    if just_replaced || now - shown.iat <= windows.young {
+    // R4: it was on its way, or had to wait here, when a successor overtook it.
+    let since = times.shown - line.confirmed_at;
+    let just_replaced = since <= 0 || shown.jti == line.prev && since <= windows.prev;
+    if just_replaced || times.shown - shown.iat <= windows.young {
         return Verdict::Stale;
     }
     Verdict::Copied
@@ -113,7 +129,7 @@ pub(crate) fn decide(
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Verdict, Windows, decide};
+    use super::{Line, Times, Verdict, Windows, decide};
     use crate::tokens::Place;
 
     const LOGIN: i64 = 1_000_000;
@@ -143,8 +159,13 @@ mod tests {
             self.now += after;
             self.ids += 1;
             let fresh = format!("t{}", self.ids);
-            let verdict =
-                decide(&self.line, token, fresh, self.now, Windows::for_access_life(1800));
+            self.show_after_waiting(token, 0, fresh)
+        }
+
+        /// It was shown `waited` seconds ago.
+        fn show_after_waiting(&mut self, token: &Place, waited: i64, fresh: String) -> Verdict {
+            let times = Times { shown: self.now - waited, now: self.now };
+            let verdict = decide(&self.line, token, fresh, times, Windows::for_access_life(1800));
             if let Verdict::Advance { line, .. } = &verdict {
                 self.line = line.clone();
             }
@@ -244,6 +265,32 @@ mod tests {
         session.refresh(&second, 0);
         assert_eq!(session.show(&sibling, 240), Verdict::Stale);
         assert_eq!(session.show(&sibling, 1), Verdict::Copied);
+    }
+
+    /// A database that was away for ten minutes, and meanwhile the browser went on elsewhere.
+    #[test]
+    fn rf_08_who_had_to_wait_here_is_no_thief() {
+        let (mut session, first) = Session::begun();
+        let second = session.refresh(&first, 1700);
+        let third = session.refresh(&second, 1700);
+        let _fourth = session.refresh(&third, 1700);
+        session.now += 600;
+        let before = session.line.clone();
+        assert_eq!(session.show_after_waiting(&first, 600, "x".into()), Verdict::Stale);
+        assert_eq!(session.line, before);
+        assert_eq!(session.show_after_waiting(&first, 599, "x".into()), Verdict::Copied);
+    }
+
+    #[test]
+    fn what_is_handed_out_after_waiting_is_new() {
+        let (mut session, first) = Session::begun();
+        session.now += 1700;
+        let Verdict::Advance { answer, line, .. } =
+            session.show_after_waiting(&first, 300, "x".into())
+        else {
+            panic!("not answered")
+        };
+        assert_eq!((answer.iat, line.child_at), (LOGIN + 1700, LOGIN + 1700));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::model::ACCESS_LIFE;
-use super::{Line, Verdict, Windows, decide};
+use super::{Line, Times, Verdict, Windows, decide};
 use crate::tokens::Place;
 
 /// No rule looks back further than this, in seconds: all older is alike.
@@ -140,7 +140,13 @@ impl World {
 
     fn verdict(&self, shown: &Place) -> Verdict {
         let windows = Windows::for_access_life(ACCESS_LIFE);
-        decide(&self.line, shown, self.ids.to_string(), self.now, windows)
+        decide(
+            &self.line,
+            shown,
+            self.ids.to_string(),
+            Times { shown: self.now, now: self.now },
+            windows,
+        )
     }
 
     fn later(&self, step: i64, rules: Rules) -> Option<Self> {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{Line, Verdict, Windows, decide};
+use super::{Line, Times, Verdict, Windows, decide};
 use crate::tokens::Place;
 
 /// When the session begins, Unix seconds.
@@ -83,13 +83,14 @@ impl Row {
 
     /// What `token` would get, and nothing done.
     pub(super) fn verdict(&self, token: &Place, now: i64) -> Verdict {
-        decide(&self.line, token, "probe".into(), now, self.windows)
+        decide(&self.line, token, "probe".into(), Times { shown: now, now }, self.windows)
     }
 
     /// First half of a refresh: the row is read, at a node whose clock says `clock`.
     pub(super) fn read(&mut self, shown: &Place, clock: i64) -> Attempt {
         self.ids += 1;
-        let verdict = decide(&self.line, shown, format!("t{}", self.ids), clock, self.windows);
+        let times = Times { shown: clock, now: clock };
+        let verdict = decide(&self.line, shown, format!("t{}", self.ids), times, self.windows);
         Attempt { shown: shown.clone(), read: self.line.clone(), verdict }
     }
 

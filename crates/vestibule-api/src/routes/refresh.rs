@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use super::login::tokens;
 use crate::counts;
 use crate::error::ApiError;
-use crate::refresh::{Verdict, Windows, decide};
+use crate::refresh::{Times, Verdict, Windows, decide};
 use crate::tokens::{Bearer, Place, RefreshClaims, random_id};
 use crate::{Api, Parts};
 
@@ -30,27 +30,29 @@ pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Respo
 }
 
 async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
-    let now = api.0.clock.now();
-    let Parts { store, issuer, settings, .. } = &*api.0;
-    let claims = issuer.verify_refresh(token, now).ok_or_else(counts::refused)?;
-    let (sid, used_since) = (&claims.sid, settings.used_since(now));
-    let windows = Windows::for_access_life(issuer.access_ttl());
+    let Parts { store, issuer, settings, clock, .. } = &*api.0;
+    let arrived = clock.now();
+    let claims = issuer.verify_refresh(token, arrived).ok_or_else(counts::refused)?;
+    let (sid, windows) = (&claims.sid, Windows::for_access_life(issuer.access_ttl()));
     for _ in 0..TRIES {
-        let session = store.live_session(sid, claims.uid, now, used_since).await?;
+        let used_since = settings.used_since(arrived);
+        let session = store.live_session(sid, claims.uid, arrived, used_since).await?;
         let session = session.ok_or_else(counts::refused)?;
         let (shown, fresh, mut expires_at) = (place(&claims), random_id(), session.expires_at);
-        let verdict = decide(&session.line, &shown, fresh.clone(), now, windows);
+        let times = Times { shown: arrived, now: clock.now() };
+        let verdict = decide(&session.line, &shown, fresh.clone(), times, windows);
         let outcome = counts::outcome(&verdict, &session.line, &shown);
         let answer = match verdict {
             Verdict::Answer(answer) => {
-                if now - session.last_used > settings.use_is_written_after() {
-                    store.touch_session(sid, now).await?;
+                if times.now - session.last_used > settings.use_is_written_after() {
+                    store.touch_session(sid, times.now).await?;
                 }
                 answer
             }
             Verdict::Advance { line, answer, fast_forward } => {
-                expires_at = settings.end_after_step(&session, now);
+                expires_at = settings.end_after_step(&session, times.now);
                 let from = &session.line;
+                let now = times.now;
                 if !store.advance_session(sid, from, &line, expires_at, now, used_since).await? {
                     continue;
                 }
@@ -70,6 +72,11 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
                 return Err(ApiError::BadRefreshToken);
             }
         };
+        let now = clock.now();
+        if windows.is_late(times, now) {
+            // What was decided has waited so long that it is no news any more: once more.
+            continue;
+        }
         counts::refresh(outcome);
         if answer.jti == fresh {
             // Refused after a step, it is like an answer that was lost on its way (RF-03).

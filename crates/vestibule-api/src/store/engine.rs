@@ -45,6 +45,10 @@ const CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a statement may take in all. The server ends its own after five seconds; this is for one that can't
+/// be reached any more and has not said so.
+const LONGEST: Duration = Duration::from_secs(8);
+
 /// A connection that was idle for longer is asked whether it still lives before it is used.
 const DOUBTED: Duration = Duration::from_secs(1);
 
@@ -238,6 +242,11 @@ impl Again {
     }
 }
 
+/// Gives up on a statement that takes too long.
+pub(super) async fn within<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    tokio::time::timeout(LONGEST, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
 /// A connection that broke, a server that is restarting, or two transactions in each other's way. SQLite waits
 /// by itself (`busy_timeout`).
 fn is_passing(error: &sqlx::Error) -> bool {
@@ -258,8 +267,12 @@ macro_rules! read {
         let mut again = crate::store::engine::Again::default();
         loop {
             let done = match &$store.0.engine {
-                crate::store::engine::Engine::Sqlite { readers: $pool, .. } => $query.await,
-                crate::store::engine::Engine::Postgres($pool) => $query.await,
+                crate::store::engine::Engine::Sqlite { readers: $pool, .. } => {
+                    crate::store::engine::within($query).await
+                }
+                crate::store::engine::Engine::Postgres($pool) => {
+                    crate::store::engine::within($query).await
+                }
             };
             match done {
                 Err(error) if again.may(&error).await => {}
@@ -276,10 +289,10 @@ macro_rules! write_again {
         loop {
             let done = match &$store.0.engine {
                 crate::store::engine::Engine::Sqlite { writer: $pool, .. } => {
-                    $query.await.map(|done| done.rows_affected())
+                    crate::store::engine::within($query).await.map(|done| done.rows_affected())
                 }
                 crate::store::engine::Engine::Postgres($pool) => {
-                    $query.await.map(|done| done.rows_affected())
+                    crate::store::engine::within($query).await.map(|done| done.rows_affected())
                 }
             };
             match done {
@@ -316,19 +329,14 @@ macro_rules! transact {
 /// `Err`: nothing has happened. `Ok(Err)`: the commit was sent, and nobody knows.
 macro_rules! attempt {
     ($begin:expr, $tx:ident, $body:block) => {
-        match $begin.await {
+        match crate::store::engine::within($begin).await {
             Err(error) => Err(error),
-            Ok(mut $tx) => match crate::store::engine::body(async { $body }).await {
+            Ok(mut $tx) => match crate::store::engine::within(async { $body }).await {
                 Err(error) => Err(error),
-                Ok(value) => Ok($tx.commit().await.map(|()| value)),
+                Ok(value) => Ok(crate::store::engine::within($tx.commit()).await.map(|()| value)),
             },
         }
     };
-}
-
-/// Says what type a transaction's body has.
-pub(super) async fn body<T>(body: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    body.await
 }
 
 pub(super) use {attempt, read, transact, write_again};
