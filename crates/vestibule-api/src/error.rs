@@ -139,12 +139,15 @@ fn retry_after(mut response: Response, seconds: u64) -> Response {
     response
 }
 
-/// Whether waiting may help: no connection, or the database says so. SQLite: busy, locked, read-only, I/O, disk
+/// Whether waiting may help: no connection, or the database says so. A proxy in front of a server that is away takes
+/// a connection and hangs up, which the driver reads as an answer that makes no sense. SQLite: busy, locked, read-only, I/O, disk
 /// full, can't open (primary result codes 5, 6, 8, 10, 13, 14). PostgreSQL: connection, resources, shutdown,
 /// system (classes 08, 53, 57, 58), a conflict that went on (40), a lock not had in time, a standby.
 fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
@@ -158,5 +161,30 @@ fn is_outage(error: &sqlx::Error) -> bool {
             code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+
+    use super::ApiError;
+
+    #[test]
+    fn a_database_that_can_not_be_reached_is_an_outage_and_a_wrong_statement_is_ours() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let hung_up = "unexpected response from SSLRequest: 0x00".to_owned();
+        for (error, status) in [
+            (sqlx::Error::Io(refused), 503),
+            (sqlx::Error::Protocol(hung_up), 503),
+            (sqlx::Error::Tls("the handshake broke off".into()), 503),
+            (sqlx::Error::PoolTimedOut, 503),
+            (sqlx::Error::ColumnNotFound("sid".to_owned()), 500),
+        ] {
+            let said = error.to_string();
+            let response = ApiError::from(error).into_response();
+            assert_eq!(response.status(), status, "{said}");
+            assert_eq!(response.headers().contains_key("retry-after"), status == 503, "{said}");
+        }
     }
 }

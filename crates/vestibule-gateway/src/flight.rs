@@ -32,8 +32,13 @@ struct Flight {
     started: i64,
 }
 
-/// Seconds that an answer is kept.
+/// Most seconds that an answer is kept.
 const KEPT: i64 = 10;
+
+/// Of an access token's life an answer is kept for this part, as long as the API answers the same child again (R1):
+/// 10 s of 30 min. One kept until its own token is due would be followed to that token's successor, before any
+/// browser has it; if that answer is lost too, the browser is left with a token that is dead.
+const PART: i64 = 180;
 
 impl Flights {
     pub(crate) fn new(clock: Clock) -> Self {
@@ -78,8 +83,16 @@ impl Flight {
         match self.result.peek() {
             None => true,
             Some(Refreshed::Outage(_)) => false,
-            Some(_) => (0..=KEPT).contains(&(now - self.started)),
+            Some(Refreshed::Over) => self.is_of_last(KEPT, now),
+            Some(Refreshed::Tokens(tokens)) => {
+                let life = tokens.access_until - tokens.access_from;
+                self.is_of_last((life / PART).clamp(1, KEPT), now)
+            }
         }
+    }
+
+    fn is_of_last(&self, seconds: i64, now: i64) -> bool {
+        (0..=seconds).contains(&(now - self.started))
     }
 }
 
@@ -98,6 +111,7 @@ mod tests {
     use vestibule_types::{Clock, Token};
 
     use super::{Flights, Refreshed};
+    use crate::tokens::Tokens;
     use crate::upstream::Outage;
 
     fn counted(
@@ -128,6 +142,27 @@ mod tests {
         clock.advance(1);
         flights.join(&one, || counted(&count, Refreshed::Over)).await;
         assert_eq!(count.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn rf_12_the_answer_is_kept_for_a_part_of_its_tokens_life() {
+        for (life, kept) in [(1800, 10), (86_400, 10), (360, 2), (6, 1)] {
+            let (count, clock) = (Arc::new(AtomicUsize::new(0)), Clock::stopped_at(0));
+            let flights = Flights::new(clock.clone());
+            let token = Token::from("one".to_owned());
+            let tokens = Tokens {
+                access: Token::from("next".to_owned()),
+                access_from: 0,
+                access_until: life,
+                refresh: None,
+            };
+            let answer = Refreshed::Tokens(Box::new(tokens));
+            for (seconds, calls) in [(0, 1), (kept, 1), (1, 2)] {
+                clock.advance(seconds);
+                flights.join(&token, || counted(&count, answer.clone())).await;
+                assert_eq!(count.load(Ordering::SeqCst), calls, "{life} s, at {}", clock.now());
+            }
+        }
     }
 
     #[tokio::test]

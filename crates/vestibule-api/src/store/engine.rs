@@ -251,7 +251,7 @@ pub(super) async fn within<T>(work: impl Future<Output = sqlx::Result<T>>) -> sq
 /// by itself (`busy_timeout`).
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
                 && (code.starts_with("08")

@@ -14,15 +14,16 @@ use vestibule_testbed::postgres::{Options, Server};
 
 use crate::Failure;
 use crate::balancer::Balancer;
-use crate::browser::ask;
+use crate::browser::{PATIENCE, ask};
 use crate::record::{Promise, Record};
 use crate::wire::Wire;
 
 pub(crate) const NODES: usize = 2;
 pub(crate) const GATEWAYS: usize = 3;
 
-/// Life of an access token, in seconds: dozens of them pass in a run.
-pub(crate) const ACCESS_LIFE: u64 = 6;
+/// Life of an access token, in seconds: dozens of them pass in a run. It is longer than the longest request, as it
+/// has to be: a gateway that gets a token must not have to show its successor before the browser has it.
+pub(crate) const ACCESS_LIFE: u64 = PATIENCE.as_secs() + 2;
 
 /// How long the gateways serve guarded pages without the feed, in seconds: one of them less than the feed is cut.
 const MAX_STALE: [u64; GATEWAYS] = [60, 60, 8];

@@ -121,6 +121,8 @@ async fn commit(
             sleep(pace.lasting(dice, 4_000, 10_000)).await;
             cluster.balancer.delays_answers.store(false, Ordering::SeqCst);
         }
+        // That one comes by itself.
+        Fault::Stalled => {}
     }
     Ok(())
 }

@@ -18,6 +18,10 @@ use crate::{Failure, World};
 /// After a fault, how long until everything has to work again.
 const SETTLING: Duration = Duration::from_secs(5);
 
+/// What becomes of some requests while faults are on.
+pub(crate) const UNANSWERED: &str =
+    "honest requests without an answer (502 to 504, broken, over 8 s)";
+
 const PASSWORD: &str = "Str1ngst!";
 
 pub(crate) struct Honest {
@@ -145,7 +149,7 @@ impl Honest {
         record.count("honest requests");
         let is_outage = answer.is_none_or(Answer::is_outage);
         if is_outage {
-            record.count("honest requests without an answer (502 to 504, broken, over 8 s)");
+            record.count(UNANSWERED);
         }
         if record.was_calm(began, now, SETTLING) {
             record.check(Promise::CalmMeansUp, !is_outage, || {

@@ -19,6 +19,7 @@ mod report;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -34,7 +36,7 @@ use vestibule_types::Clock;
 use cluster::Cluster;
 use honest::Honest;
 use leavers::Copy;
-use record::Record;
+use record::{Fault, Record};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -84,7 +86,11 @@ struct Facts {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let held = tokio::select! {
+        held = run(Arguments::parse()) => held,
+        told = told_to_end() => told.and(Err("told to end".into())),
+    };
+    match held {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -94,16 +100,28 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Ends in order, so that no process is left behind.
+async fn told_to_end() -> Result<(), Failure> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
 /// Whether everything held.
 async fn run(arguments: Arguments) -> Result<bool, Failure> {
     let time = Duration::from_secs(arguments.seconds);
     let seed = arguments.seed.unwrap_or_else(|| Clock::system().now().unsigned_abs());
     let people = arguments.people.unwrap_or(if arguments.seconds < 120 { 10 } else { 30 });
-    let folder = arguments.build.join(format!("soak-{seed}"));
+    let folder = arguments.build.join(format!("soak-{seed}-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     println!("Seed {seed}; {people} people, {} s. Logs: {}", time.as_secs(), folder.display());
 
-    let record = Arc::new(Record::new());
+    let reasons = folder.join("broken.txt");
+    let record = Arc::new(Record::new(File::create(&reasons)?));
     // A copy, since the other one may be built anew meanwhile.
     let binary = folder.join("vestibule");
     std::fs::copy(arguments.build.join("vestibule"), &binary)?;
@@ -127,9 +145,6 @@ async fn run(arguments: Arguments) -> Result<bool, Failure> {
     let table = report::table(&world, began.elapsed());
     println!("\n{table}");
     let broken = world.record.broken();
-    let reasons = broken.iter().map(|(promise, why)| format!("{}: {why}\n", promise.words().0));
-    let reasons: String = reasons.collect();
-    std::fs::write(folder.join("broken.txt"), &reasons)?;
     std::fs::remove_file(binary)?;
     if let Some(file) = arguments.report {
         std::fs::write(file, &table)?;
@@ -137,7 +152,7 @@ async fn run(arguments: Arguments) -> Result<bool, Failure> {
     if broken.is_empty() {
         println!("Everything held.");
     } else {
-        println!("{} times it did not hold: {}", broken.len(), folder.join("broken.txt").display());
+        println!("{} times it did not hold: {}", broken.len(), reasons.display());
     }
     Ok(broken.is_empty())
 }
@@ -179,6 +194,7 @@ async fn live(
             rushing.rush.notify_waiters();
         }
     });
+    tasks.spawn(notice_stalls(world.clone(), until));
     let telling = world.clone();
     tasks.spawn(async move {
         while Instant::now() < until {
@@ -196,6 +212,19 @@ async fn live(
         done?;
     }
     Ok(honest)
+}
+
+/// Where a machine stalls, nothing is calm. It may be busy with other things.
+async fn notice_stalls(world: Arc<World>, until: Instant) {
+    const TICK: Duration = Duration::from_millis(100);
+    const STALL: Duration = Duration::from_millis(500);
+    while Instant::now() < until {
+        let began = Instant::now();
+        sleep(TICK).await;
+        if began.elapsed() > TICK + STALL {
+            world.record.passed(Fault::Stalled, began);
+        }
+    }
 }
 
 impl World {

@@ -1,6 +1,8 @@
 //! What happened: promises kept and broken, faults with their times, and a timeline of each session.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fs::File;
+use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,9 +80,12 @@ pub(crate) enum Fault {
     FeedCut,
     AnswersCut,
     AnswersLate,
+    /// Nobody's doing: the machine has other work.
+    Stalled,
 }
 
 impl Fault {
+    /// Those that are injected.
     pub(crate) const ALL: [Self; 10] = [
         Self::ApiKilled,
         Self::GatewayKilled,
@@ -106,6 +111,7 @@ impl Fault {
             Self::FeedCut => "feed of a gateway cut or silent for seconds",
             Self::AnswersCut => "period in which answers to refreshes are cut after the commit",
             Self::AnswersLate => "period in which answers of the API are late",
+            Self::Stalled => "the machine itself stalled for half a second or longer",
         }
     }
 
@@ -143,6 +149,8 @@ pub(crate) enum Place {
 pub(crate) struct Record {
     pub(crate) began: Instant,
     notes: Mutex<Notes>,
+    /// What did not hold, at once, for whoever looks while it goes on.
+    reasons: File,
 }
 
 #[derive(Default)]
@@ -159,8 +167,8 @@ struct Notes {
 const LINES: usize = 400;
 
 impl Record {
-    pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), notes: Mutex::default() }
+    pub(crate) fn new(reasons: File) -> Self {
+        Self { began: Instant::now(), notes: Mutex::default(), reasons }
     }
 
     pub(crate) fn count(&self, what: &'static str) {
@@ -190,8 +198,10 @@ impl Record {
         let lines: String =
             lines.into_iter().flatten().map(|line| format!("\n    {line}")).collect();
         let (what, _) = promise.words();
-        eprintln!("{at:9.3}  BROKEN: {what}: {why}");
-        notes.broken.push((promise, format!("{at:.3} {why}{lines}")));
+        let why = format!("{at:9.3}  BROKEN: {what}: {why}");
+        eprintln!("{why}");
+        let _kept_here_anyway = writeln!(&self.reasons, "{why}{lines}");
+        notes.broken.push((promise, why));
     }
 
     pub(crate) fn broken(&self) -> Vec<(Promise, String)> {
@@ -217,6 +227,12 @@ impl Record {
         let mut notes = self.notes();
         notes.episodes.push(Episode { fault, began: Instant::now(), ended: None });
         notes.episodes.len() - 1
+    }
+
+    /// Something has just ended that began then.
+    pub(crate) fn passed(&self, fault: Fault, began: Instant) {
+        let ended = Some(Instant::now());
+        self.notes().episodes.push(Episode { fault, began, ended });
     }
 
     pub(crate) fn end(&self, episode: usize) {

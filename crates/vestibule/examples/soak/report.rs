@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::World;
 use crate::check::{Who, latencies, percentile};
+use crate::honest::UNANSWERED;
 use crate::record::{Fault, Promise};
 
 /// As Markdown.
@@ -12,6 +13,10 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
     let record = &world.record;
     let episodes = record.episodes();
     let mut out = String::new();
+    let share = |part: &str, whole: &str| {
+        let (part, whole) = (record.counted(part), record.counted(whole).max(1));
+        format!("{:.1} %", part as f64 * 100.0 / whole as f64)
+    };
     let mut line = |text: String| {
         let _ = writeln!(out, "{text}");
     };
@@ -19,7 +24,7 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
 
     line("| injected | times |".to_owned());
     line("| --- | --- |".to_owned());
-    for fault in Fault::ALL {
+    for fault in Fault::ALL.into_iter().chain([Fault::Stalled]) {
         let times = episodes.iter().filter(|episode| episode.fault == fault).count();
         line(format!("| {} | {times} |", fault.words()));
     }
@@ -60,7 +65,7 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
     line("| --- | --- |".to_owned());
     for what in [
         "honest requests",
-        "honest requests without an answer (502 to 504, broken, over 8 s)",
+        UNANSWERED,
         "refreshes answered by the API",
         "cookies renewed",
         "changes acknowledged",
@@ -71,6 +76,8 @@ pub(crate) fn table(world: &World, ran: Duration) -> String {
     ] {
         line(format!("| {what} | {} |", record.counted(what)));
     }
+    let share = share(UNANSWERED, "honest requests");
+    line(format!("| share of honest requests without an answer | {share} |"));
     out
 }
 

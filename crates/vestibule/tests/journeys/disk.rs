@@ -146,8 +146,8 @@ fn newest(answer: &Answer) -> String {
 #[tokio::test]
 async fn f16_on_a_full_disk_writes_are_an_outage_and_reads_go_on_and_nothing_is_lost() {
     let folder = Folder::new();
-    // No file grows beyond 512 KB.
-    let mut server = limited(&folder, "1024");
+    // No file grows beyond 1 MB.
+    let mut server = limited(&folder, "2048");
     let (api, mut site) = (server.client("API"), Browser::of(site_of(&server)));
     let mut people = vec!["ada".to_owned()];
     api.post_json("/api/v1/user", &person("ada")).await;

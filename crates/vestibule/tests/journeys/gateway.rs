@@ -14,12 +14,28 @@ use futures_util::future::{join, join_all};
 use http::{Method, StatusCode};
 use serde_json::json;
 use url::Url;
+use vestibule_api::ApiSettings;
 use vestibule_gateway::Upstream;
 
 use crate::support::{Browser, Faults, PASSWORD, TestApi, leads, until};
 
 const REFRESH: &str = "/api/v1/refresh";
 const ME: &str = "/api/v1/user/me";
+
+/// What a gateway kept of the first refresh was due itself, and was followed to its successor.
+#[tokio::test]
+async fn rf_03_answers_lost_twice_in_a_row_sign_nobody_out_however_short_the_life() {
+    let settings = ApiSettings { access_ttl: 6, throttle: false, ..ApiSettings::default() };
+    let api = TestApi::with(settings).await;
+    let mut browser = api.site().member("ada").await;
+    for seconds in [6, 8] {
+        api.clock.advance(seconds);
+        let lost = browser.peek(Method::GET, ME, &[], "").await;
+        assert_eq!(lost.status, 200, "{lost}");
+    }
+    api.clock.advance(5);
+    assert_eq!(browser.fetch("GET", ME, None).await.status, 200);
+}
 
 #[tokio::test]
 async fn a_session_outlives_its_access_token_and_nobody_notices() {
