@@ -10,6 +10,7 @@ mod counts;
 mod error;
 mod jwt;
 mod keeping_up;
+mod legacy;
 mod passwords;
 mod refresh;
 mod routes;

@@ -31,7 +31,7 @@ pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Respo
 
 async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
     let now = api.0.clock.now();
-    let claims = api.0.issuer.verify_refresh(token, now).ok_or_else(counts::refused)?;
+    let claims = api.verify_refresh(token, now).await?.ok_or_else(counts::refused)?;
     for _ in 0..TRIES {
         let session = api.0.store.live_session(&claims.sid, claims.uid, now).await?;
         let session = session.ok_or_else(counts::refused)?;

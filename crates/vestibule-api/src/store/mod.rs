@@ -7,6 +7,7 @@ mod engine;
 mod fastapi;
 mod import;
 mod known;
+mod legacy;
 mod news;
 mod row;
 mod sessions;

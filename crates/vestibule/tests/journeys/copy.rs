@@ -48,7 +48,7 @@ fn refused(output: &Output) -> String {
 }
 
 /// Runs SQL that no command of ours would.
-async fn meddle(database: &TestDatabase, sql: &str) {
+pub(super) async fn meddle(database: &TestDatabase, sql: &str) {
     let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
     if database.url.starts_with("sqlite:") {
         let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
