@@ -13,14 +13,16 @@ impl Api {
         token: &str,
         now: i64,
     ) -> sqlx::Result<Option<AccessClaims>> {
-        let (issuer, life) = (&self.0.issuer, self.0.settings.access_ttl);
+        let (issuer, settings) = (&self.0.issuer, &self.0.settings);
         if let Some(claims) = issuer.verify_access(token, now) {
             return Ok(Some(claims));
         }
-        let Some(legacy) = issuer.verify_legacy::<Access>(token, life, now) else {
+        let Some(legacy) = issuer.verify_legacy::<Access>(token, settings.access_ttl, now) else {
             return Ok(None);
         };
-        let user = self.0.store.adopt(&legacy, now).await?;
+        // A refresh token of seven days ago may have fetched it.
+        let began = legacy.issued_at - settings.refresh_ttl;
+        let user = self.0.store.adopt(&legacy, began, now).await?;
         Ok(user.map(|user| legacy.into_access(user)))
     }
 
@@ -37,7 +39,7 @@ impl Api {
         let Some(legacy) = issuer.verify_legacy::<Refresh>(token, life, now) else {
             return Ok(None);
         };
-        let user = self.0.store.adopt(&legacy, now).await?;
+        let user = self.0.store.adopt(&legacy, legacy.issued_at, now).await?;
         Ok(user.map(|user| legacy.into_refresh(user)))
     }
 }

@@ -28,7 +28,7 @@ pub use error::StartError;
 pub use settings::{ApiSettings, SigningKeys};
 pub use store::{
     Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,
-    copied_columns,
+    copied_columns, end_all_sessions,
 };
 
 use keeping_up::KeepingUp;

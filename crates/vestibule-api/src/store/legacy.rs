@@ -7,10 +7,11 @@ use crate::tokens::LegacyToken;
 impl Store {
     /// The account that a token of the FastAPI backend is of, by the name that it had at the import and never by one
     /// of today (LG-03). At first sight the token becomes a session, so that what ends sessions ends it too; whether
-    /// it is dead is asked as of any other.
+    /// it is dead is asked as of any other. `began` is when its owner signed in, at the earliest.
     pub(crate) async fn adopt(
         &self,
         token: &LegacyToken,
+        began: i64,
         now: i64,
     ) -> sqlx::Result<Option<UserId>> {
         const SEEN: &str = "SELECT user_id FROM sessions WHERE sid = $1";
@@ -41,7 +42,7 @@ impl Store {
                 .bind(&token.sid)
                 .bind(owner)
                 .bind(now)
-                .bind(token.issued_at)
+                .bind(began)
                 .bind(token.expires_at)
                 .execute(&mut *tx)
                 .await?;

@@ -43,13 +43,13 @@ const SCHEMA: &str = r#"
         id SERIAL PRIMARY KEY, token VARCHAR NOT NULL UNIQUE, expires_at TIMESTAMP NOT NULL);"#;
 
 /// The database of a FastAPI backend, gone with the test.
-struct Backend {
+pub(super) struct Backend {
     name: String,
     url: String,
 }
 
 impl Backend {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("fastapi_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let server = postgres::shared();
@@ -89,7 +89,7 @@ impl Drop for Backend {
     }
 }
 
-fn engines() -> [Arc<TestDatabase>; 2] {
+pub(super) fn engines() -> [Arc<TestDatabase>; 2] {
     [Engine::Sqlite, Engine::Postgres].map(|engine| Arc::new(TestDatabase::on(engine)))
 }
 
@@ -383,7 +383,7 @@ fn token(kind: &str, username: &str, exp: i64) -> String {
 }
 
 /// What a login at the backend handed out at `when`.
-fn legacy(username: &str, when: i64) -> Tokens {
+pub(super) fn legacy(username: &str, when: i64) -> Tokens {
     Tokens {
         access: token("access", username, when + 1800),
         refresh: token("refresh", username, when + 604_800),
@@ -391,7 +391,10 @@ fn legacy(username: &str, when: i64) -> Tokens {
 }
 
 /// Ada and Bob have been imported, and signed in there ten minutes before.
-async fn imported(backend: &Backend, database: &Arc<TestDatabase>) -> (TestApi, Tokens, Tokens) {
+pub(super) async fn imported(
+    backend: &Backend,
+    database: &Arc<TestDatabase>,
+) -> (TestApi, Tokens, Tokens) {
     for (id, name) in [(1, "ada"), (2, "bob")] {
         if backend.sql(&format!(r#"SELECT 1 FROM "user" WHERE id = {id}"#)).is_empty() {
             backend.user(id, name);
@@ -412,6 +415,11 @@ async fn tokens_of_the_backend_go_on_until_they_expire() {
         assert_eq!(api.me(&bob.access).await.json()["username"], "bob");
         let next = Tokens::of(&api.refresh(&ada.refresh).await);
         assert_eq!(api.me(&next.access).await.json()["id"], 1);
+        let listed = api.client.get_as("/api/v1/user/me/sessions", &ada.access).await.json();
+        let began: Vec<i64> = (0..2)
+            .map(|n| api.clock.now() - listed["data"][n]["created"].as_i64().unwrap())
+            .collect();
+        assert_eq!(began, [600 + 604_800, 600], "LG-05: an access token may be of an old login");
         let owner = json!({"name": "Countess"});
         assert_eq!(api.client.patch_as("/api/v1/user/ada", &ada.access, &owner).await.status, 200);
         api.clock.advance(1199);
