@@ -284,6 +284,6 @@ async fn progress_is_told_from_the_start_of_a_table_to_its_end() {
         told.push(format!("{} {}/{}", progress.table, progress.rows, progress.of));
     };
     source.copy_to(&new.database(), tell).await.unwrap();
-    assert_eq!(told[..2], ["users 0/1", "users 1/1"]);
+    assert_eq!(told[..3], ["tiers 0/0", "users 0/1", "users 1/1"]);
     assert_eq!(told.last().unwrap(), "news 0/0");
 }

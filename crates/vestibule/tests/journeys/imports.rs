@@ -324,7 +324,7 @@ async fn a_dry_run_says_what_a_real_one_then_says_and_writes_nothing() {
             assert_eq!(database.count(table).await, 0, "{table}");
         }
         let real = Said::by(&backend.import(&database, &[]), 3);
-        assert_eq!(dry.0, format!("A dry run: nothing is written.\n{}", real.0));
+        assert_eq!(dry.0, format!("A dry run: nothing was written.\n{}", real.0));
         assert_eq!(database.count("users").await, 1);
     }
 }
