@@ -24,7 +24,7 @@ impl FromRequestParts<Api> for CurrentUser {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let token = bearer(&parts.headers)?;
         let now = api.0.clock.now();
-        let claims = api.0.issuer.verify_access(token, now).ok_or(ApiError::BadBearer)?;
+        let claims = api.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
         let user = api.0.store.live_user(claims.uid, &claims.sid, now).await?;
         Ok(Self { user: user.ok_or(ApiError::BadBearer)?, sid: claims.sid })
     }

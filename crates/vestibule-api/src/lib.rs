@@ -11,6 +11,7 @@ mod error;
 mod jwt;
 mod keeping_up;
 mod keys;
+mod legacy;
 mod lives;
 mod passwords;
 mod refresh;
@@ -31,7 +32,7 @@ pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
 pub use settings::ApiSettings;
 pub use store::{
     Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,
-    copied_columns,
+    copied_columns, end_all_sessions,
 };
 
 use keeping_up::KeepingUp;

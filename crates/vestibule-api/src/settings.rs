@@ -31,6 +31,11 @@ pub struct ApiSettings {
     pub feed_keys: Vec<Secret>,
 }
 
+impl ApiSettings {
+    /// Longest life of an access token, in seconds: whoever knows no better goes by it.
+    pub const MOST_ACCESS_TTL: i64 = 24 * 60 * 60;
+}
+
 impl Default for ApiSettings {
     fn default() -> Self {
         Self {

@@ -59,11 +59,51 @@ pub(crate) struct LegacyClaims {
     token_type: String,
 }
 
+/// A live token of that backend: signature, expiry and kind were checked. It is a session of its own.
+#[derive(Debug)]
+pub(crate) struct LegacyToken {
+    pub(crate) username: String,
+    pub(crate) sid: String,
+    /// By its expiry: it does not say.
+    pub(crate) issued_at: i64,
+    pub(crate) expires_at: i64,
+}
+
 impl LegacyClaims {
     /// Reads a token without verifying it: to shut it out.
     pub(crate) fn unverified(token: &str) -> Option<Self> {
         let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
         serde_json::from_slice(&claims).ok()
+    }
+}
+
+impl LegacyToken {
+    /// What an access token of ours would say in its place.
+    pub(crate) fn into_access(self, uid: UserId) -> AccessClaims {
+        AccessClaims {
+            sub: self.username,
+            uid,
+            jti: self.sid.clone(),
+            sid: self.sid,
+            iat: self.issued_at,
+            exp: self.expires_at,
+            token_type: Access::NAME.to_owned(),
+        }
+    }
+
+    /// What the first refresh token of its session would say in its place.
+    pub(crate) fn into_refresh(self, uid: UserId) -> RefreshClaims {
+        RefreshClaims {
+            sub: self.username,
+            uid,
+            jti: self.sid.clone(),
+            sid: self.sid,
+            prt: String::new(),
+            r#gen: 0,
+            iat: self.issued_at,
+            exp: self.expires_at,
+            token_type: Refresh::NAME.to_owned(),
+        }
     }
 }
 
@@ -151,6 +191,23 @@ impl Issuer {
     /// The claims of a live refresh token of ours.
     pub(crate) fn verify_refresh(&self, token: &str, now: i64) -> Option<RefreshClaims> {
         self.verify(token, now)
+    }
+
+    /// A live token of kind `K` of the FastAPI backend, which had our key. Tokens of ours are none: they say more.
+    pub(crate) fn verify_legacy<K: TokenKind>(
+        &self,
+        token: &str,
+        life: i64,
+        now: i64,
+    ) -> Option<LegacyToken> {
+        let claims: LegacyClaims = jwt::verify(self.keys.load().all(), token)?;
+        let live = claims.token_type == K::NAME && now < claims.exp;
+        live.then(|| LegacyToken {
+            username: claims.sub,
+            sid: legacy_sid(token),
+            issued_at: claims.exp.saturating_sub(life),
+            expires_at: claims.exp,
+        })
     }
 
     fn verify<C: Claims>(&self, token: &str, now: i64) -> Option<C> {
@@ -329,6 +386,40 @@ mod tests {
             let mut claims = good.clone();
             claims.as_object_mut().map(|claims| claims.shift_remove(claim));
             assert!(issuer().verify_access(&key.sign(&claims), NOW).is_none(), "without {claim}");
+        }
+    }
+
+    #[test]
+    fn a_legacy_token_says_three_things_and_no_other() {
+        let key = Key::Hs256(HmacKey::new(&secret()));
+        let good = json!({"sub": "ada", "exp": NOW + 9, "token_type": "access"});
+        let verify = |token: &str| issuer().verify_legacy::<Access>(token, 1800, NOW);
+        let token = verify(&key.sign(&good)).unwrap();
+        assert_eq!((token.username.as_str(), token.issued_at), ("ada", NOW + 9 - 1800));
+        assert_eq!(token.sid.len(), random_id().len());
+        for (claim, value) in [
+            ("exp", json!(NOW)),
+            ("exp", json!("4000000000")),
+            ("exp", json!(4e9)),
+            ("sub", json!(1)),
+            ("token_type", json!("refresh")),
+            ("iat", json!(NOW)),
+            ("uid", json!(1)),
+            ("sid", json!("s1")),
+        ] {
+            let mut claims = good.clone();
+            claims[claim] = value.clone();
+            assert!(verify(&key.sign(&claims)).is_none(), "{claim} = {value}");
+        }
+        for claim in ["sub", "exp", "token_type"] {
+            let mut claims = good.clone();
+            claims.as_object_mut().map(|claims| claims.shift_remove(claim));
+            assert!(verify(&key.sign(&claims)).is_none(), "without {claim}");
+        }
+        let foreign = Key::Hs256(HmacKey::new(&Secret::from_random([8; 32])));
+        assert!(verify(&foreign.sign(&good)).is_none());
+        for ours in [issuer().access(&ada(), NOW), issuer().access(&ada(), NOW + 3600)] {
+            assert!(verify(ours.reveal()).is_none());
         }
     }
 

@@ -25,7 +25,7 @@ use crate::secrets::{
 use crate::server::{ListenError, listen, serve};
 use crate::settings::{
     ApiArgs, ApiOnly, Cli, DataArgs, Db, FeedArgs, GatewayOnly, Import, Keys, LogFormat, Migrate,
-    ProcessArgs, Role, Serve, SiteArgs, Switch,
+    ProcessArgs, Role, Serve, Sessions, SiteArgs, Switch,
 };
 use crate::wiring::{self, DATABASE, SiteParts};
 
@@ -133,6 +133,7 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
             Role::Keys(what) => change_keys(what)?,
             Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
             Role::Import(Import::Fastapi(settings)) => return operate::import(settings).await,
+            Role::Sessions(Sessions::EndAll(settings)) => operate::end_all(settings).await?,
         }
         Ok(Outcome::Done)
     })

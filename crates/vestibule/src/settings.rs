@@ -9,7 +9,7 @@ use clap::{
     Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use url::Url;
-use vestibule_api::{Algorithm, Database, InvalidDatabase};
+use vestibule_api::{Algorithm, ApiSettings, Database, InvalidDatabase};
 use vestibule_gateway::{PathPattern, Site};
 
 /// The front door for a web app whose API already exists: sign-up, sign-in and staying signed in.
@@ -67,6 +67,9 @@ pub enum Role {
     /// Take accounts over from another backend.
     #[command(subcommand)]
     Import(Import),
+    /// End sessions.
+    #[command(subcommand)]
+    Sessions(Sessions),
 }
 
 /// What `vestibule db` does.
@@ -117,6 +120,28 @@ pub struct Fastapi {
     pub dry_run: bool,
 
     /// Where accounts go.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// What `vestibule sessions` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Sessions {
+    /// End all sessions of everybody, everywhere: after a leak, and after a backup was restored.
+    ///
+    /// Running servers refuse them within a second, gateways within five at most. Everybody has to sign in again; accounts and passwords stay
+    /// as they are.
+    EndAll(EndAll),
+}
+
+/// Settings of `vestibule sessions end-all`.
+#[derive(Args, Clone, Debug)]
+pub struct EndAll {
+    /// Don't ask; needed where there is no terminal to ask on
+    #[arg(long, env = "VESTIBULE_YES", value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+
+    /// Whose sessions.
     #[command(flatten)]
     pub data: DataArgs,
 }
@@ -309,7 +334,7 @@ pub struct ApiArgs {
     pub api_listen: SocketAddr,
 
     /// Life of an access token, in seconds; under 300 on loopback only
-    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_ACCESS_TTL", default_value_t = 1800, value_parser = clap::value_parser!(i64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", env = "VESTIBULE_ACCESS_TTL", default_value_t = 1800, value_parser = clap::value_parser!(i64).range(1..=ApiSettings::MOST_ACCESS_TTL))]
     pub access_ttl: i64,
 
     /// Life of a session and its refresh tokens from the login on, in seconds; under 300 on loopback only

@@ -26,8 +26,14 @@ async fn end_sessions(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
         Err(error) if cookie.is_none() => return Err(error),
         Err(_) => None,
     };
-    let access = bearer.and_then(|token| api.0.issuer.verify_access(token, now));
-    let refresh = cookie.and_then(|token| api.0.issuer.verify_refresh(token, now));
+    let access = match bearer {
+        Some(token) => api.verify_access(token, now).await?,
+        None => None,
+    };
+    let refresh = match cookie {
+        Some(token) => api.verify_refresh(token, now).await?,
+        None => None,
+    };
     let shown: Vec<(String, UserId)> = access
         .map(|claims| (claims.sid, claims.uid))
         .into_iter()

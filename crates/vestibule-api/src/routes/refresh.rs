@@ -32,7 +32,7 @@ pub(crate) async fn refresh(State(api): State<Api>, headers: HeaderMap) -> Respo
 async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
     let Parts { store, issuer, settings, clock, .. } = &*api.0;
     let arrived = clock.now();
-    let claims = issuer.verify_refresh(token, arrived).ok_or_else(counts::refused)?;
+    let claims = api.verify_refresh(token, arrived).await?.ok_or_else(counts::refused)?;
     let (sid, windows) = (&claims.sid, Windows::for_access_life(issuer.access_ttl()));
     for _ in 0..TRIES {
         let used_since = settings.used_since(arrived);

@@ -195,6 +195,13 @@ impl Alone {
         }
     }
 
+    pub(super) async fn run(&mut self, sql: &str) -> sqlx::Result<()> {
+        on!(self, connection => {
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+            query.execute(connection).await.map(|_| ())
+        })
+    }
+
     /// The one number that `sql` answers as `number`.
     pub(super) async fn number(&mut self, sql: String) -> sqlx::Result<i64> {
         on!(self, connection => {

@@ -151,10 +151,11 @@ impl Table {
 impl Alone {
     /// Until the end nobody else writes here. SQLite has one writer anyway.
     async fn keep_others_out(&mut self) -> sqlx::Result<()> {
-        let Self::Postgres(connection) = self else { return Ok(()) };
         let names = TABLES.map(|table| table.name).join(", ");
-        let lock = sqlx::AssertSqlSafe(format!("LOCK TABLE {names} IN EXCLUSIVE MODE"));
-        sqlx::query(lock).execute(connection).await.map(|_| ())
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.run(&format!("LOCK TABLE {names} IN EXCLUSIVE MODE")).await,
+        }
     }
 
     async fn has_to_be_empty(&mut self, database: &Database) -> Result<(), OperateError> {

@@ -3,10 +3,12 @@
 
 mod alone;
 mod copy;
+mod end_all;
 mod engine;
 mod fastapi;
 mod import;
 mod known;
+mod legacy;
 mod news;
 mod row;
 mod sessions;
@@ -22,6 +24,7 @@ use vestibule_types::Clock;
 
 pub use alone::OperateError;
 pub use copy::{Progress, Source, copied_columns};
+pub use end_all::end_all_sessions;
 pub use engine::{Database, InvalidDatabase};
 pub use fastapi::FastApi;
 pub use import::{Imported, Refusal};

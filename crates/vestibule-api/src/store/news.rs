@@ -370,9 +370,11 @@ macro_rules! report {
     }};
 }
 
-/// Within a transaction: ends all sessions of an account but one.
+/// Within a transaction: ends all sessions of an account but one. Tokens of the FastAPI backend that nobody has shown
+/// yet are no sessions yet: they go first, so that one that is being adopted is a session by then.
 macro_rules! revoke_others {
     ($store:expr, $tx:ident, $user:expr, $except:expr, $ending:expr) => {{
+        const UNSEEN: &str = "DELETE FROM imported_names WHERE user_id = $1";
         const SESSIONS: &str = "
             UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND sid <> $2 AND revoked_at IS NULL";
         // Those of this second, of whoever ended them: to hear of one twice does no harm.
@@ -381,6 +383,7 @@ macro_rules! revoke_others {
             SELECT 'session', sid, $2, $3 FROM sessions WHERE user_id = $1 AND revoked_at = $2
             RETURNING id, kind, subject, at, until";
         let user = $user.value();
+        sqlx::query(UNSEEN).bind(user).execute(&mut *$tx).await?;
         let sessions = sqlx::query(SESSIONS).bind(user).bind($except).bind($ending.now);
         sessions.execute(&mut *$tx).await?;
         let news = sqlx::query(NEWS).bind(user).bind($ending.now).bind($ending.until);

@@ -9,7 +9,8 @@ const BATCH: u64 = 500;
 const MARGIN: i64 = 60;
 
 impl Store {
-    /// Deletes sessions that are over, news that concern nobody any more, and names that are free again.
+    /// Deletes sessions that are over, news that concern nobody any more, names that are free
+    /// again, and those of imported accounts once no token of theirs is alive.
     pub(crate) async fn sweep(&self, now: i64) -> sqlx::Result<()> {
         // A revoked session stays until its end: its refresh tokens must find it revoked.
         const SESSIONS: &str = "
@@ -21,7 +22,10 @@ impl Store {
         const NAMES: &str = "
             DELETE FROM held_usernames WHERE username IN
                 (SELECT username FROM held_usernames WHERE held_until < $1 LIMIT 500)";
-        for sql in [SESSIONS, NEWS, NAMES] {
+        const IMPORTED: &str = "
+            DELETE FROM imported_names WHERE username IN
+                (SELECT username FROM imported_names WHERE until < $1 ORDER BY until LIMIT 500)";
+        for sql in [SESSIONS, NEWS, NAMES, IMPORTED] {
             let batch = async || write_again!(self, pool => sqlx::query(sql).bind(now - MARGIN).execute(pool));
             while batch().await? == BATCH {
                 tokio::task::yield_now().await;

@@ -3,7 +3,7 @@ use std::io::{IsTerminal as _, Stderr, Write as _};
 use tokio::time::Instant;
 use vestibule_api::{Progress, Source};
 
-use super::{named, report};
+use super::{named, report, thousands};
 use crate::run::{RunError, open_store};
 use crate::settings::Copy;
 
@@ -62,29 +62,5 @@ impl Shown {
         if std::mem::take(&mut self.is_open) {
             let _ = writeln!(self.out);
         }
-    }
-}
-
-/// `1,234,567`
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn numbers_have_commas() {
-        let all = [0, 12, 999, 1_000, 100_000, 1_234_567].map(thousands);
-        assert_eq!(all, ["0", "12", "999", "1,000", "100,000", "1,234,567"]);
     }
 }

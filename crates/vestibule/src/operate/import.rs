@@ -12,12 +12,13 @@ const LISTED: usize = 20;
 pub(crate) async fn import(settings: Fastapi) -> Result<Outcome, RunError> {
     let (from, to) = (named(&settings.from, "--from")?, database(&settings.data)?);
     let source = FastApi::open(&from).await?;
-    if settings.dry_run {
-        report("A dry run: nothing is written.");
-    } else {
+    if !settings.dry_run {
         open_store(&to).await?.close().await;
     }
     let done = source.import_into(&to, &Clock::system(), settings.dry_run).await?;
+    if settings.dry_run {
+        report("A dry run: nothing was written.");
+    }
     report(&format!("From {from} to {to}:\n\n{}", said(&done)));
     Ok(if done.refused.is_empty() { Outcome::Done } else { Outcome::SomeRefused })
 }

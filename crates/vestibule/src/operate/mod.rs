@@ -1,9 +1,11 @@
 //! Commands of an operator: each does one thing to a database, says what it did, and ends.
 
 mod copy;
+mod end_all;
 mod import;
 
 pub(crate) use copy::copy;
+pub(crate) use end_all::end_all;
 pub(crate) use import::import;
 
 use std::io::Write as _;
@@ -18,7 +20,31 @@ fn named(url: &DatabaseUrl, flag: &str) -> Result<Database, RunError> {
     url.database().map_err(|why| RunError::Setting(format!("{flag} {why}")))
 }
 
+/// `1,234,567`
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// For whoever called: what was done, on standard output.
 fn report(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn numbers_have_commas() {
+        let all = [0, 12, 999, 1_000, 100_000, 1_234_567].map(thousands);
+        assert_eq!(all, ["0", "12", "999", "1,000", "100,000", "1,234,567"]);
+    }
 }

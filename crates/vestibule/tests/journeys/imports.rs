@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use vestibule_api::ApiSettings;
 use vestibule_testbed::postgres;
 use vestibule_types::Clock;
 
+use crate::copy::meddle;
 use crate::database::{Engine, TestDatabase};
-use crate::process::vestibule;
-use crate::support::{PASSWORD, TestApi, person};
+use crate::process::{Server, vestibule};
+use crate::support::{PASSWORD, TestApi, Tokens, person, until};
 
 /// Of [`PASSWORD`]; the backend's own cost is 12.
 const HASH: &str = "$2b$04$mJiLp4Lcj3NMGQsRFNSi9OD4D3FLzEPzpcyeUAawzHjuXJCyk1kNC";
@@ -38,13 +43,13 @@ const SCHEMA: &str = r#"
         id SERIAL PRIMARY KEY, token VARCHAR NOT NULL UNIQUE, expires_at TIMESTAMP NOT NULL);"#;
 
 /// The database of a FastAPI backend, gone with the test.
-struct Backend {
+pub(super) struct Backend {
     name: String,
     url: String,
 }
 
 impl Backend {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("fastapi_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let server = postgres::shared();
@@ -84,7 +89,7 @@ impl Drop for Backend {
     }
 }
 
-fn engines() -> [Arc<TestDatabase>; 2] {
+pub(super) fn engines() -> [Arc<TestDatabase>; 2] {
     [Engine::Sqlite, Engine::Postgres].map(|engine| Arc::new(TestDatabase::on(engine)))
 }
 
@@ -319,7 +324,7 @@ async fn a_dry_run_says_what_a_real_one_then_says_and_writes_nothing() {
             assert_eq!(database.count(table).await, 0, "{table}");
         }
         let real = Said::by(&backend.import(&database, &[]), 3);
-        assert_eq!(dry.0, format!("A dry run: nothing is written.\n{}", real.0));
+        assert_eq!(dry.0, format!("A dry run: nothing was written.\n{}", real.0));
         assert_eq!(database.count("users").await, 1);
     }
 }
@@ -361,4 +366,358 @@ async fn twenty_thousand_accounts_take_seconds() {
         assert_eq!(said.count("accounts taken over"), 20_000);
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     }
+}
+
+/// The signing key of a [`TestApi`].
+const KEY: [u8; 32] = [3; 32];
+
+fn signed(claims: &Value, key: &[u8]) -> String {
+    let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+fn token(kind: &str, username: &str, exp: i64) -> String {
+    signed(&json!({"sub": username, "exp": exp, "token_type": kind}), &KEY)
+}
+
+/// What a login at the backend handed out at `when`.
+pub(super) fn legacy(username: &str, when: i64) -> Tokens {
+    Tokens {
+        access: token("access", username, when + 1800),
+        refresh: token("refresh", username, when + 604_800),
+    }
+}
+
+/// Ada and Bob have been imported, and signed in there ten minutes before.
+pub(super) async fn imported(
+    backend: &Backend,
+    database: &Arc<TestDatabase>,
+) -> (TestApi, Tokens, Tokens) {
+    for (id, name) in [(1, "ada"), (2, "bob")] {
+        if backend.sql(&format!(r#"SELECT 1 FROM "user" WHERE id = {id}"#)).is_empty() {
+            backend.user(id, name);
+        }
+    }
+    Said::by(&backend.import(database, &[]), 0);
+    let api = api(database).await;
+    let before = api.clock.now() - 600;
+    (api, legacy("ada", before), legacy("bob", before))
+}
+
+#[tokio::test]
+async fn tokens_of_the_backend_go_on_until_they_expire() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ada, bob) = imported(&backend, &database).await;
+        assert_eq!(api.me(&ada.access).await.json()["username"], "ada");
+        assert_eq!(api.me(&bob.access).await.json()["username"], "bob");
+        let next = Tokens::of(&api.refresh(&ada.refresh).await);
+        assert_eq!(api.me(&next.access).await.json()["id"], 1);
+        let listed = api.client.get_as("/api/v1/user/me/sessions", &ada.access).await.json();
+        let began: Vec<i64> = (0..2)
+            .map(|n| api.clock.now() - listed["data"][n]["created"].as_i64().unwrap())
+            .collect();
+        assert_eq!(began, [600 + 604_800, 600], "LG-05: an access token may be of an old login");
+        let owner = json!({"name": "Countess"});
+        assert_eq!(api.client.patch_as("/api/v1/user/ada", &ada.access, &owner).await.status, 200);
+        api.clock.advance(1199);
+        assert_eq!(api.me(&ada.access).await.status, 200);
+        api.clock.advance(1);
+        assert_eq!(api.me(&ada.access).await.status, 401);
+        let second = Tokens::of(&api.refresh(&next.refresh).await);
+        assert_eq!(api.refresh(&second.refresh).await.status, 200);
+        // RF-15: a client that keeps its first cookie, to the end.
+        for _ in 0..13 {
+            let answer = api.refresh(&bob.refresh).await;
+            assert_eq!(api.me(&Tokens::of(&answer).access).await.json()["username"], "bob");
+            api.clock.advance(43_200);
+        }
+        assert_eq!(api.refresh(&bob.refresh).await.status, 200);
+        api.clock.advance(604_800 - 600 - 1200 - 13 * 43_200);
+        assert_eq!(api.refresh(&bob.refresh).await.status, 401);
+        assert_eq!(api.refresh(&second.refresh).await.status, 401, "no token outlives its session");
+        api.clock.advance(3600);
+        api.inner.sweep().await.unwrap();
+        assert_eq!(database.count("imported_names").await + database.count("sessions").await, 0);
+        api.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn rf_03_rf_04_a_refresh_token_of_the_backend_keeps_the_rules_of_ours() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ada, bob) = imported(&backend, &database).await;
+        let other = TestApi::on(
+            &database,
+            &api.clock,
+            ApiSettings { throttle: false, ..ApiSettings::default() },
+        )
+        .await;
+        let nodes = [&api, &other];
+        let answers = join_all((0..40).map(|n| nodes[n % 2].refresh(&ada.refresh))).await;
+        let mut children: Vec<String> =
+            answers.iter().map(|answer| Tokens::of(answer).refresh).collect();
+        children.sort();
+        children.dedup();
+        assert_eq!(children.len(), 1, "RF-04");
+        assert_eq!(database.count("sessions").await, 1);
+
+        let _lost = api.refresh(&bob.refresh).await;
+        api.clock.advance(3600);
+        let again = Tokens::of(&api.refresh(&bob.refresh).await);
+        api.clock.advance(1700);
+        let next = Tokens::of(&api.refresh(&again.refresh).await);
+        assert_eq!(api.me(&next.access).await.status, 200, "RF-03");
+        api.clock.advance(1700);
+        assert_eq!(api.refresh(&bob.refresh).await.status, 401, "a copy");
+        assert_eq!(api.me(&next.access).await.status, 401, "and the session is over");
+        api.inner.close().await;
+        other.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn lg_03_a_rename_hands_nobodys_old_tokens_on() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ada, _) = imported(&backend, &database).await;
+        let change = json!({"username": "countess", "email": "countess@example.com"});
+        assert_eq!(api.client.patch_as("/api/v1/user/ada", &ada.access, &change).await.status, 200);
+        assert_eq!(api.me(&ada.access).await.json()["username"], "countess");
+        api.clock.advance(1800 + 31);
+        let taker = api.member("ada").await;
+        let taker_id = api.me(&taker.access).await.json()["id"].clone();
+        assert_ne!(taker_id, 1);
+        let first = Tokens::of(&api.refresh(&ada.refresh).await);
+        let unseen = token("refresh", "ada", api.clock.now() - 1900 + 604_800 - 600);
+        let second = Tokens::of(&api.refresh(&unseen).await);
+        for tokens in [first, second] {
+            let me = api.me(&tokens.access).await.json();
+            assert_eq!((&me["id"], &me["username"]), (&json!(1), &json!("countess")));
+        }
+        // Whoever was made here has no tokens there.
+        api.register("zoe").await;
+        let forged = legacy("zoe", api.clock.now() - 600);
+        assert_eq!(api.me(&forged.access).await.status, 401);
+        assert_eq!(api.refresh(&forged.refresh).await.status, 401);
+        api.inner.close().await;
+    }
+}
+
+/// There a name may have changed hands before the import and, if the backend still runs, after it.
+#[tokio::test]
+async fn lg_03_only_tokens_from_when_the_name_was_surely_theirs_are_honoured() {
+    let backend = Backend::new();
+    backend.user(1, "ada");
+    for database in engines() {
+        backend.sql(r#"UPDATE "user" SET updated_at = now() - interval '1 hour' WHERE id = 1"#);
+        let (api, ada, _) = imported(&backend, &database).await;
+        let now = api.clock.now();
+        assert_eq!(api.me(&ada.access).await.status, 200);
+        let before_the_change = legacy("ada", now - 3700);
+        assert_eq!(api.refresh(&before_the_change.refresh).await.status, 401);
+        api.clock.advance(60);
+        let after_the_import = legacy("ada", now + 30);
+        assert_eq!(api.me(&after_the_import.access).await.status, 401);
+        assert_eq!(api.refresh(&after_the_import.refresh).await.status, 401);
+        api.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_token_of_the_backend_opens_nothing() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ..) = imported(&backend, &database).await;
+        let exp = api.clock.now() + 600;
+        for claims in [
+            json!({"sub": "ada", "token_type": "access"}),
+            json!({"sub": "ada", "exp": exp, "token_type": "refresh"}),
+            json!({"sub": "ada", "exp": exp, "token_type": "access", "iat": 1}),
+            json!({"sub": "a\0da", "exp": exp, "token_type": "access"}),
+            json!({"sub": "ada@example.com", "exp": exp, "token_type": "access"}),
+        ] {
+            assert_eq!(api.me(&signed(&claims, &KEY)).await.status, 401, "{claims}");
+        }
+        let claims = json!({"sub": "ada", "exp": exp, "token_type": "access"});
+        assert_eq!(api.me(&signed(&claims, &[4; 32])).await.status, 401);
+        assert_eq!(database.count("sessions").await, 0);
+        api.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_signed_out_there_stays_signed_out() {
+    let backend = Backend::new();
+    backend.user(1, "ada");
+    let now = Clock::system().now();
+    let (out, live) = (legacy("ada", now - 700), legacy("ada", now - 600));
+    let over = token("access", "ada", now - 1);
+    for token in [&out.access, &out.refresh, &over, "garbage", "a.b.c"] {
+        backend.sql(&format!(
+            "INSERT INTO token_blacklist (token, expires_at) VALUES ('{token}', now() - interval '9 hours')"
+        ));
+    }
+    for database in engines() {
+        let said = Said::by(&backend.import(&database, &[]), 0);
+        assert_eq!(said.count("tokens signed out there"), 2);
+        let api = api(&database).await;
+        assert_eq!(api.me(&out.access).await.status, 401);
+        assert_eq!(api.refresh(&out.refresh).await.status, 401);
+        assert_eq!(api.me(&live.access).await.status, 200);
+        assert_eq!(api.refresh(&live.refresh).await.status, 200);
+        let whole = format!("SELECT count(*) FROM sessions WHERE sid = '{}'", out.access);
+        assert_eq!(database.number(&whole).await, 0, "tokens are not kept, only their digests");
+        api.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn rv_01_rv_02_a_logout_with_old_tokens_ends_them_everywhere_and_for_good() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ada, bob) = imported(&backend, &database).await;
+        let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
+        let other = TestApi::on(&database, &api.clock, settings).await;
+        for tokens in [&ada, &bob] {
+            assert_eq!(other.me(&tokens.access).await.status, 200, "the other node knows it");
+        }
+        let bearer = format!("Bearer {}", ada.access);
+        let cookie = format!("refresh_token={}", ada.refresh);
+        let both = [("authorization", bearer.as_str()), ("cookie", cookie.as_str())];
+        for _ in 0..2 {
+            let out = api.client.request("POST", "/api/v1/logout", &both, "").await;
+            assert_eq!(out.status, 200, "again and again: {out}");
+        }
+        assert_eq!(api.client.post_cookie("/api/v1/logout", &bob.refresh).await.status, 200);
+        assert_eq!(api.me(&ada.access).await.status, 401);
+        for node in [&api, &other] {
+            until(async || node.me(&ada.access).await.status == 401).await;
+            for tokens in [&ada, &bob] {
+                assert_eq!(node.refresh(&tokens.refresh).await.status, 401);
+            }
+        }
+        assert_eq!(api.me(&bob.access).await.status, 200, "it was not shown");
+        api.inner.close().await;
+        other.inner.close().await;
+        let restarted = self::api(&database).await;
+        assert_eq!(restarted.me(&ada.access).await.status, 401);
+        restarted.inner.close().await;
+    }
+}
+
+/// Nobody has shown those tokens yet, and a thief may have them.
+#[tokio::test]
+async fn lg_06_rv_08_what_ends_all_sessions_of_an_account_ends_its_old_tokens() {
+    let backend = Backend::new();
+    for database in engines() {
+        for way in ["password", "others", "deleted"] {
+            let database = match way {
+                "password" => database.clone(),
+                _ if database.url.starts_with("sqlite:") => {
+                    Arc::new(TestDatabase::on(Engine::Sqlite))
+                }
+                _ => Arc::new(TestDatabase::on(Engine::Postgres)),
+            };
+            let (api, ada, bob) = imported(&backend, &database).await;
+            let seen = legacy("ada", api.clock.now() - 500);
+            assert_eq!(api.me(&seen.access).await.status, 200);
+            let own = api.log_in("ada").await;
+            let bearer = format!("Bearer {}", own.access);
+            let signed = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let (method, path) = match way {
+                "password" => ("PUT", "/api/v1/user/me/password"),
+                "others" => ("DELETE", "/api/v1/user/me/sessions"),
+                _ => ("DELETE", "/api/v1/user/ada"),
+            };
+            let body = json!({"current_password": PASSWORD, "new_password": "An0ther!pass"});
+            let done = api.client.request(method, path, &signed, body.to_string()).await;
+            assert_eq!(done.status, 200, "{way}: {done}");
+            for tokens in [&ada, &seen] {
+                assert_eq!(api.me(&tokens.access).await.status, 401, "{way}");
+                assert_eq!(api.refresh(&tokens.refresh).await.status, 401, "{way}");
+            }
+            assert_eq!(api.me(&bob.access).await.status, 200, "{way}: only that account");
+            // A further import brings nothing back.
+            Said::by(&backend.import(&database, &[]), 0);
+            assert_eq!(api.refresh(&ada.refresh).await.status, 401, "{way}");
+            api.inner.close().await;
+        }
+    }
+}
+
+/// A token may be shown for the first time while its account's sessions end: it is a session by then, or never.
+#[tokio::test]
+async fn lg_06_no_old_token_slips_through_while_sessions_end() {
+    let backend = Backend::new();
+    for n in 0..8 {
+        backend.user(n + 1, &format!("user{n}"));
+    }
+    for database in engines() {
+        Said::by(&backend.import(&database, &[]), 0);
+        let api = api(&database).await;
+        let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
+        let other = TestApi::on(&database, &api.clock, settings).await;
+        for n in 0..8 {
+            let name = format!("user{n}");
+            let own = api.log_in(&name).await;
+            let stolen = legacy(&name, api.clock.now() - 600);
+            let shown = join_all((0..4).map(|_| other.refresh(&stolen.refresh)));
+            let end = api.client.delete_as("/api/v1/user/me/sessions", &own.access);
+            let (_, ended) = tokio::join!(shown, end);
+            assert_eq!(ended.status, 200, "{ended}");
+            assert_eq!(other.refresh(&stolen.refresh).await.status, 401);
+            assert_eq!(api.me(&own.access).await.status, 200);
+        }
+        api.inner.close().await;
+        other.inner.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_further_import_honours_the_tokens_made_since_the_last() {
+    let backend = Backend::new();
+    for database in engines() {
+        let (api, ..) = imported(&backend, &database).await;
+        let later = |name: &str| token("refresh", name, api.clock.now() + 604_800 + 5);
+        assert_eq!(api.refresh(&later("ada")).await.status, 401);
+        let aged = "UPDATE imported_names SET issued_to = issued_to - 3600, until = until - 3600";
+        meddle(&database, aged).await;
+        let tokens = legacy("ada", api.clock.now() - 600);
+        assert_eq!(api.me(&tokens.access).await.status, 401);
+        // Bob's name went to somebody else there: his tokens here stay his, and theirs open nothing.
+        backend.sql(r#"UPDATE "user" SET username = 'bobby' WHERE id = 2"#);
+        Said::by(&backend.import(&database, &[]), 0);
+        assert_eq!(api.me(&tokens.access).await.json()["id"], 1);
+        assert_eq!(api.me(&legacy("bob", api.clock.now() - 600).access).await.status, 401);
+        assert_eq!(api.me(&legacy("bob", api.clock.now() - 4500).access).await.status, 401);
+        let earlier = legacy("bob", api.clock.now() - 4500).refresh;
+        assert_eq!(api.refresh(&earlier).await.status, 200);
+        backend.sql(r#"UPDATE "user" SET username = 'bob' WHERE id = 2"#);
+        api.inner.close().await;
+    }
+}
+
+/// The backend signs with the text of its key as it stands; here a key is given in base64.
+#[tokio::test]
+async fn the_key_of_the_backend_is_given_in_base64() {
+    const SECRET_KEY: &str = "b7d5c1f0a94e3862bd17f08c5a6e29d34c81f7be60a25d9314ecf86b0d7a9e52";
+    let backend = Backend::new();
+    backend.user(1, "ada");
+    let database = TestDatabase::on(Engine::Sqlite);
+    let now = Clock::system().now();
+    Said::by(&backend.import(&database, &[]), 0);
+    let data = database.folder.path().join("data");
+    let arguments = ["api", "--api-listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let mut command = vestibule(&arguments);
+    let key = STANDARD.encode(SECRET_KEY);
+    command.env("DATABASE_URL", &database.url).env("VESTIBULE_SIGNING_KEY", key);
+    let server = Server::spawn(command);
+    let claims = json!({"sub": "ada", "exp": now + 1700, "token_type": "access"});
+    let access = signed(&claims, SECRET_KEY.as_bytes());
+    let me = server.client("API").get_as("/api/v1/user/me", &access).await;
+    assert_eq!(me.json()["username"], "ada");
 }

@@ -6,6 +6,7 @@ mod contract;
 mod copy;
 mod database;
 mod disk;
+mod end_all;
 mod feed;
 mod foreign;
 mod gateway;
