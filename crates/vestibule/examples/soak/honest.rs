@@ -152,10 +152,13 @@ impl Honest {
             record.count(UNANSWERED);
         }
         if record.was_calm(began, now, SETTLING) {
-            record.check(Promise::CalmMeansUp, !is_outage, || {
-                let said = answer.map(|answer| (answer.status, answer.body.clone()));
-                format!("{} at gateway {}: {errand:?}: {said:?}", self.username, gateway + 1)
-            });
+            record.checks(Promise::CalmMeansUp, 1);
+            if is_outage {
+                let said = answer.map(|answer| (answer.status, brief(&answer.body)));
+                let why =
+                    format!("{} at gateway {}: {errand:?}: {said:?}", self.username, gateway + 1);
+                record.breaks(Promise::CalmMeansUp, why, Some(&self.browser.sid()));
+            }
         }
         let Some(answer) = answer.filter(|answer| !answer.is_outage()) else { return };
         record.checks(Promise::NobodyRefused, 1);
@@ -166,7 +169,7 @@ impl Honest {
                 gateway + 1,
                 answer.status,
                 answer.location(),
-                answer.body.get(..200).unwrap_or(&answer.body),
+                brief(&answer.body),
             );
             record.breaks(Promise::NobodyRefused, why, Some(&self.browser.sid()));
         }
@@ -181,7 +184,7 @@ impl Honest {
             Errand::Rename(_) => return,
         };
         record.check(Promise::NobodyMixedUp, is_right, || {
-            format!("{}: {errand:?}: {}", self.username, answer.body)
+            format!("{}: {errand:?}: {}", self.username, brief(&answer.body))
         });
     }
 
@@ -219,4 +222,9 @@ impl Honest {
     fn names(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The beginning of a text.
+fn brief(text: &str) -> &str {
+    text.get(..200).unwrap_or(text)
 }
