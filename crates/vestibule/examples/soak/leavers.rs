@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::World;
-use crate::browser::{Browser, Direct, From, PATIENCE, Tokens, ask, with_origin};
+use crate::browser::{Browser, From, PATIENCE, ask, with_origin};
 use crate::cluster::{ACCESS_LIFE, GATEWAYS, NODES};
 use crate::dice::Dice;
+use crate::direct::{Direct, Tokens};
 use crate::record::{Closing, Place, Promise};
 
 const PASSWORD: &str = "Str1ngst!";
