@@ -119,7 +119,7 @@ async fn one(world: &Arc<World>, dice: &mut Dice) -> Option<(Way, Copy, Closed)>
             world.account_changes(&username);
             let answer = direct.change_password(other, PASSWORD, NEW_PASSWORD).await;
             if answer.as_ref().is_some_and(|answer| answer.status == 200) {
-                world.account_made(&username, NEW_PASSWORD);
+                world.account_has(&username, NEW_PASSWORD);
             }
             answer
         }
