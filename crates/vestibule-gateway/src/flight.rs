@@ -60,7 +60,11 @@ impl Flights {
             let flight = by_token.entry(key).or_insert_with(|| {
                 let run = tokio::spawn(refresh());
                 let result = run.map(|done| done.unwrap_or(Refreshed::Outage(Outage::Broken)));
-                Flight { result: result.boxed().shared(), started: now }
+                let result = result.boxed().shared();
+                // Its end is seen only by who waits for it, and all browsers may have gone: then the answer would
+                // be kept for ever.
+                tokio::spawn(result.clone());
+                Flight { result, started: now }
             });
             flight.result.clone()
         };
@@ -163,6 +167,25 @@ mod tests {
                 assert_eq!(count.load(Ordering::SeqCst), calls, "{life} s, at {}", clock.now());
             }
         }
+    }
+
+    #[tokio::test]
+    async fn rf_12_an_answer_that_nobody_waited_for_is_not_kept_longer() {
+        let (count, clock) = (Arc::new(AtomicUsize::new(0)), Clock::stopped_at(0));
+        let flights = Flights::new(clock.clone());
+        let token = Token::from("one".to_owned());
+        let abandoned = flights.join(&token, || counted(&count, Refreshed::Over)).now_or_never();
+        assert!(abandoned.is_none());
+        while count.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(11);
+        // What has ended is seen a moment later.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        flights.join(&token, || counted(&count, Refreshed::Over)).await;
+        assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::balancer::Feed;
-use crate::cluster::{GATEWAYS, NODES, Process};
+use crate::cluster::{GATEWAYS, NODES};
 use crate::dice::Dice;
+use crate::process::Process;
 use crate::record::{Fault, Promise};
 use crate::{Failure, World};
 

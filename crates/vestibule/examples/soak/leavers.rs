@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::World;
-use crate::browser::{Browser, Direct, From, PATIENCE, Tokens, ask, with_origin};
+use crate::browser::{Browser, From, PATIENCE, ask, with_origin};
 use crate::cluster::{ACCESS_LIFE, GATEWAYS, NODES};
 use crate::dice::Dice;
+use crate::direct::{Direct, Tokens};
 use crate::record::{Closing, Place, Promise};
 
 const PASSWORD: &str = "Str1ngst!";
@@ -118,7 +119,7 @@ async fn one(world: &Arc<World>, dice: &mut Dice) -> Option<(Way, Copy, Closed)>
             world.account_changes(&username);
             let answer = direct.change_password(other, PASSWORD, NEW_PASSWORD).await;
             if answer.as_ref().is_some_and(|answer| answer.status == 200) {
-                world.account_made(&username, NEW_PASSWORD);
+                world.account_has(&username, NEW_PASSWORD);
             }
             answer
         }

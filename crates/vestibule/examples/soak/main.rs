@@ -10,10 +10,12 @@ mod browser;
 mod check;
 mod cluster;
 mod dice;
+mod direct;
 mod faults;
 mod honest;
 mod leavers;
 mod newcomers;
+mod process;
 mod record;
 mod report;
 mod wire;
@@ -233,9 +235,14 @@ impl World {
         format!("{kind}{}", self.names.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// An account was acknowledged, or its new password was.
+    /// A registration was acknowledged.
     pub(crate) fn account_made(&self, username: &str, password: &str) {
         self.record.count("registrations acknowledged");
+        self.account_has(username, password);
+    }
+
+    /// This is an account's password, for sure.
+    pub(crate) fn account_has(&self, username: &str, password: &str) {
         self.facts().accounts.insert(username.to_owned(), password.to_owned());
     }
 

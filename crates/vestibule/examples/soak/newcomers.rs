@@ -7,9 +7,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::World;
-use crate::browser::{Browser, Direct};
+use crate::browser::Browser;
 use crate::cluster::{GATEWAYS, NODES};
 use crate::dice::Dice;
+use crate::direct::Direct;
 use crate::record::Promise;
 
 const PASSWORD: &str = "Str1ngst!";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What has to hold, whatever happens.
+/// What has to hold, whatever happens. [`Promise::words`] says what each is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Promise {
     HonestKept,
@@ -179,7 +179,7 @@ impl Record {
         self.notes().counts.get(what).copied().unwrap_or_default()
     }
 
-    /// Looked at, and found to hold or not: then why, with the session's timeline if there is one.
+    /// Looked at once, and found to hold or not.
     pub(crate) fn check(&self, promise: Promise, holds: bool, why: impl FnOnce() -> String) {
         self.checks(promise, 1);
         if !holds {
@@ -191,6 +191,7 @@ impl Record {
         *self.notes().checked.entry(promise).or_default() += times;
     }
 
+    /// It did not hold: why, with the timeline of the session if it is one's.
     pub(crate) fn breaks(&self, promise: Promise, why: String, sid: Option<&str>) {
         let at = self.seconds();
         let mut notes = self.notes();
