@@ -58,7 +58,9 @@ pub enum RunError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The database.
-    #[error("the database {database} can't be opened: {cause}")]
+    #[error(
+        "the database {database} can't be opened: {cause}. Start it or mend it, or name another: DATABASE_URL, --data"
+    )]
     Database {
         /// Its file or server.
         database: String,
