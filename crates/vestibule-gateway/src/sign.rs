@@ -129,6 +129,7 @@ impl Gateway {
             tokio::spawn(async move {
                 let session = gateway.newest(&session).await;
                 if let Err(outage) = gateway.confirm(visitor, session).await {
+                    metrics::counter!("vestibule_sign_outs_unconfirmed_total").increment(1);
                     tracing::warn!(error = %outage, "the API did not confirm a sign-out: it will be told again");
                 }
             })

@@ -45,6 +45,11 @@ fn describe() {
         "Passwords judged at a login, by outcome."
     );
     describe_counter!("vestibule_refreshes_total", Unit::Count, "Refreshes answered, by outcome.");
+    describe_counter!(
+        "vestibule_sign_outs_unconfirmed_total",
+        Unit::Count,
+        "Sign-outs that the API did not confirm at once."
+    );
     describe_gauge!(
         "vestibule_revocations_age_seconds",
         Unit::Seconds,

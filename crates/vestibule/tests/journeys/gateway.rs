@@ -12,6 +12,7 @@ use axum::routing::any;
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use http::{Method, StatusCode};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use url::Url;
 use vestibule_api::ApiSettings;
@@ -672,6 +673,22 @@ async fn rv_11_a_sign_out_that_the_api_missed_is_told_again_when_it_is_back() {
     faults.run_again();
     browser.fetch("GET", ME, None).await;
     until(async || open().await == 1).await;
+}
+
+#[test]
+fn rv_11_sign_outs_that_the_api_missed_are_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let journey = async {
+        let api = TestApi::new().await;
+        let faults = Faults::default();
+        let mut browser = api.faulty_site(&faults).member("ada").await;
+        faults.refuse_to_run();
+        browser.submit("/logout", &[]).await;
+    };
+    metrics::with_local_recorder(&recorder, || runtime.block_on(journey));
+    let told = recorder.handle().render();
+    assert!(told.contains("vestibule_sign_outs_unconfirmed_total 1"), "{told}");
 }
 
 #[tokio::test]
