@@ -247,6 +247,14 @@ pub(super) async fn within<T>(work: impl Future<Output = sqlx::Result<T>>) -> sq
     tokio::time::timeout(LONGEST, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
+/// Lets work go on though nobody waits for it any more, as when a client hangs up. A transaction that is given up
+/// while it begins would stay open in the pool, with what it locks: sqlx does not yet know of it.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = sqlx::Result<T>> + Send + 'static,
+) -> sqlx::Result<T> {
+    tokio::spawn(work).await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+}
+
 /// A connection that broke, a server that is restarting, or two transactions in each other's way. SQLite waits
 /// by itself (`busy_timeout`).
 fn is_passing(error: &sqlx::Error) -> bool {
@@ -311,10 +319,14 @@ macro_rules! transact {
         loop {
             let done = match &$store.0.engine {
                 crate::store::engine::Engine::Sqlite { writer, .. } => {
-                    crate::store::engine::attempt!(writer.begin_with("BEGIN IMMEDIATE"), $tx, $body)
+                    let writer = writer.clone();
+                    let begin = async move { writer.begin_with("BEGIN IMMEDIATE").await };
+                    crate::store::engine::attempt!(begin, $tx, $body)
                 }
                 crate::store::engine::Engine::Postgres(pool) => {
-                    crate::store::engine::attempt!(pool.begin(), $tx, $body)
+                    let pool = pool.clone();
+                    let begin = async move { pool.begin().await };
+                    crate::store::engine::attempt!(begin, $tx, $body)
                 }
             };
             match done {
@@ -329,7 +341,7 @@ macro_rules! transact {
 /// `Err`: nothing has happened. `Ok(Err)`: the commit was sent, and nobody knows.
 macro_rules! attempt {
     ($begin:expr, $tx:ident, $body:block) => {
-        match crate::store::engine::within($begin).await {
+        match crate::store::engine::within(crate::store::engine::apart($begin)).await {
             Err(error) => Err(error),
             Ok(mut $tx) => match crate::store::engine::within(async { $body }).await {
                 Err(error) => Err(error),

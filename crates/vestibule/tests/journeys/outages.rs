@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use vestibule_api::ApiSettings;
 use vestibule_testbed::postgres::{Options, Server};
 use vestibule_types::Clock;
@@ -133,4 +134,22 @@ async fn rv_04_f10_a_late_commit_with_an_early_number_is_not_missed() {
     assert_eq!(other.me(&early.access).await.status, 200);
     held.execute("COMMIT").await.unwrap();
     until(async || other.me(&early.access).await.status == 401).await;
+}
+
+/// A client that hangs up may do so while a transaction begins. The server writes down whoever begins another
+/// one inside it.
+#[tokio::test]
+async fn f01_whoever_hangs_up_leaves_no_transaction_open() {
+    let server = Server::start().unwrap();
+    let database = Arc::new(TestDatabase::at(&server));
+    let api = node(&database).await;
+    let ada = api.member("ada").await;
+    for round in 0..600 {
+        let change = json!({"name": format!("Ada {}", round % 10)});
+        let changing = api.client.patch_as("/api/v1/user/ada", &ada.access, &change);
+        let _hung_up = timeout(Duration::from_micros(round * 5), changing).await;
+    }
+    until(async || api.me(&ada.access).await.status == 200).await;
+    let log = std::fs::read_to_string(server.folder().join("log")).unwrap();
+    assert!(!log.contains("already a transaction"), "{log}");
 }
