@@ -129,6 +129,9 @@ impl Follower {
                 return Ok(false);
             };
             parts.revoked.learn(&page, Instant::now(), parts.clock.now())?;
+            if page.has_news() {
+                parts.ends.send_replace(());
+            }
             let is_all = !page.more;
             self.cursor = Some(page.cursor);
             if is_all {

@@ -1,8 +1,11 @@
 //! Requests that are passed on: to the API with the Bearer token, to the UI as they are.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -39,7 +42,27 @@ pub(crate) async fn to_api(
     if response.status().is_success() {
         follow_account(&gateway, &visitor, &method, &path).await;
     }
-    response
+    while_signed_in(&gateway, &visitor, response)
+}
+
+/// An event stream ends with the session that it was opened in (RV-10): the browser then asks again, and is told.
+fn while_signed_in(gateway: &Gateway, visitor: &Visitor, response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_stream = kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
+    let Some(session) = visitor.session().filter(|_| is_stream) else { return response };
+    let (gateway, mut ends) = (gateway.clone(), gateway.0.ends.subscribe());
+    let ended = Box::pin(async move {
+        let left = session.ends_at.saturating_sub(gateway.0.clock.now());
+        let over = tokio::time::sleep(Duration::from_secs(left.max(0).unsigned_abs()));
+        let mut over = std::pin::pin!(over);
+        while !gateway.is_ended(&session) {
+            tokio::select! {
+                changed = ends.changed() => if changed.is_err() { break },
+                () = &mut over => break,
+            }
+        }
+    });
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(ended)))
 }
 
 const NO_STORE: http::HeaderValue = http::HeaderValue::from_static("private, no-store");
@@ -98,7 +121,7 @@ pub(crate) async fn to_ui(gateway: &Gateway, visitor: &Visitor, request: Request
     match ui.send(outgoing).await {
         Ok(mut response) => {
             headers::from_ui(response.headers_mut(), &gateway.0.cookie);
-            response
+            while_signed_in(gateway, visitor, response)
         }
         Err(outage) => Problem::from(outage).into_response(),
     }

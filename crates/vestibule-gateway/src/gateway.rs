@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use http::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::watch;
 use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
 
 use crate::cookie::SessionCookie;
@@ -43,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) revoked: Revocations,
     pub(crate) clock: Clock,
     pub(crate) flights: Flights,
+    /// Told whenever sessions have ended, here or elsewhere.
+    pub(crate) ends: watch::Sender<()>,
     /// Sign-outs that the API has not heard of yet.
     pub(crate) unconfirmed: Mutex<Vec<(Visitor, Session)>>,
     spread: SpreadKey,
@@ -82,6 +85,7 @@ impl Gateway {
             ended: Arc::new(Ended::new(clock.clone())),
             revoked: Revocations::new(max_stale),
             flights: Flights::new(clock.clone()),
+            ends: watch::Sender::new(()),
             unconfirmed: Mutex::default(),
             site,
             api,

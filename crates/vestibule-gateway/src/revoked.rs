@@ -68,6 +68,13 @@ pub(crate) struct Page {
     now: Option<i64>,
 }
 
+impl Page {
+    /// Whether it may name a session that was not known to be over.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.revoked.is_empty() || self.everyone_before > 0
+    }
+}
+
 /// A session's name at the API, in a constant size.
 type Key = [u8; 16];
 

@@ -121,7 +121,7 @@ impl Gateway {
     /// visitor (G15).
     pub async fn sign_out(&self, visitor: &Visitor) {
         let Some(session) = visitor.session() else { return };
-        self.0.ended.add(&session);
+        self.end(&session);
         visitor.end(self.0.clock.now());
         // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
         let told = {
@@ -196,10 +196,16 @@ impl Gateway {
         }
     }
 
+    /// From now on this session is over here, with all that streams in it.
+    fn end(&self, session: &Session) {
+        self.0.ended.add(session);
+        self.0.ends.send_replace(());
+    }
+
     /// The visitor's account is no more: so is the session.
     pub fn forget(&self, visitor: &Visitor) {
         if let Some(session) = visitor.session() {
-            self.0.ended.add(&session);
+            self.end(&session);
         }
         visitor.end(self.0.clock.now());
     }

@@ -2,21 +2,24 @@
 //! what a test wants told, and notes whose token it saw last.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use vestibule_gateway::FeedLost;
+use vestibule_gateway::{FeedLost, Upstream};
 use vestibule_types::Secret;
 
 use crate::support::{Browser, Faults, NOW, TestApi, leads, until};
@@ -339,4 +342,39 @@ fn rv_03_the_metrics_tell_how_old_the_knowledge_is_and_how_much_is_held() {
     let told = recorder.handle().render();
     assert!(told.contains(r#"vestibule_revocations_held{role="gateway"} 1"#), "{told}");
     assert!(told.contains(r#"vestibule_revocations_age_seconds{role="gateway"} 7"#), "{told}");
+}
+
+/// An API's stream that tells something at once and then nothing for ever.
+async fn events() -> Response {
+    let hello = stream::once(async { Ok::<_, Infallible>("data: hello\n\n") });
+    let body = Body::from_stream(hello.chain(stream::pending()));
+    ([("content-type", "text/event-stream")], body).into_response()
+}
+
+#[tokio::test]
+async fn rv_10_an_event_stream_ends_with_its_session_wherever_that_ends() {
+    let (api, feed) = (TestApi::new().await, Feed::default());
+    let more = Router::new().route("/api/v1/events", get(events));
+    let router = feed.before(api.inner.router()).merge(more);
+    let (gateway, browser) = api.gateway_over(Upstream::in_process(router), None, LONG);
+    assert_eq!(gateway.follow_revocations(&key(9)).await, Ok(true));
+    for elsewhere in [true, false] {
+        let name = if elsewhere { "ada" } else { "bob" };
+        let mut browser = browser.clone().member(name).await;
+        browser.fetch("GET", "/api/v1/user/me", None).await;
+        let listening = browser.clone();
+        let stream =
+            tokio::spawn(
+                async move { listening.clone().fetch("GET", "/api/v1/events", None).await },
+            );
+        feed.is_asked().await;
+        assert!(!stream.is_finished());
+        if elsewhere {
+            feed.revoke(&feed.sid_seen());
+        } else {
+            browser.submit("/logout", &[]).await;
+        }
+        let heard = tokio::time::timeout(Duration::from_secs(10), stream).await.unwrap().unwrap();
+        assert_eq!(heard.body, "data: hello\n\n");
+    }
 }
