@@ -1,6 +1,7 @@
 //! Settings, sockets, wiring. The parts themselves are in the crates below; here they are put together, the
 //! same way for the binary and for the tests.
 
+mod allowed;
 pub mod key_file;
 pub mod key_list;
 pub mod keys;
