@@ -111,6 +111,18 @@ test("S5: a login form that is open goes on when another tab signs in", {}, asyn
   assert.equal(at(page), "/dashboard?tab=one");
 });
 
+test("S5: a login form goes on when another tab signs in while it is on its way", {}, async ({ page, stage }) => {
+  await enrol(stage.api, ada);
+  const tab = await page.context().newPage();
+  await page.route("**/login", async (route) => {
+    const response = await route.fetch();
+    await signIn(tab, ada);
+    await route.fulfill({ response });
+  }, { times: 1 });
+  await page.goto("/login");
+  await sees(page, ada);
+});
+
 test("S5: a tab shows the next person who signs in, not the last", {}, async ({ page, stage }) => {
   await enrol(stage.api, ada);
   await enrol(stage.api, grace);

@@ -117,7 +117,8 @@ fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor
     };
     let address = head.extensions.get::<ClientAddress>();
     let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
-    Visitor::new(session, change, address, &head.headers, now)
+    let hint = gateway.0.cookie.hint_in(&head.headers);
+    Visitor::new(session, change, address, &head.headers, hint, now)
 }
 
 /// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is

@@ -89,6 +89,13 @@ impl SessionCookie {
         }
     }
 
+    /// The hint that came with a request; empty if none did.
+    pub(crate) fn hint_in(&self, headers: &HeaderMap) -> String {
+        let lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let hint = lines.flat_map(pairs).find_map(|pair| value_of(pair, self.hint_name));
+        String::from_utf8_lossy(hint.unwrap_or_default()).into_owned()
+    }
+
     fn open(&self, value: &[u8], now: i64) -> Opened {
         let Ok(text) = std::str::from_utf8(value) else { return Opened::Broken };
         let plaintext = match self.sealer.open(text) {

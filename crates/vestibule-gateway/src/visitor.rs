@@ -21,6 +21,7 @@ struct Inner {
     address: IpAddr,
     agent: Option<HeaderValue>,
     request_id: HeaderValue,
+    hint: String,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl Visitor {
         change: SessionChange,
         address: IpAddr,
         headers: &HeaderMap,
+        hint: String,
         now: i64,
     ) -> Self {
         let request_id = headers.get("x-request-id").cloned();
@@ -44,12 +46,19 @@ impl Visitor {
             address,
             agent: headers.get(header::USER_AGENT).cloned(),
             request_id: request_id.unwrap_or(HeaderValue::from_static("-")),
+            hint,
         }))
     }
 
     /// The session as it stands now; `None` when signed out.
     pub fn session(&self) -> Option<Session> {
         self.state().session.clone()
+    }
+
+    /// The hint cookie that came with the request; empty if none did. A page that shows nobody is out of date when
+    /// the browser has another one by the time that a script looks.
+    pub fn hint(&self) -> &str {
+        &self.0.hint
     }
 
     /// This session is the visitor's from now on.

@@ -90,7 +90,8 @@ function watchSession() {
     }
   };
   let then = "";
-  then = read();
+  // A page that shows nobody says which hint it was asked for with: somebody may have signed in while it came.
+  then = document.documentElement.dataset.then ?? read();
   // Not `reload()`: after a refused form that would ask whether to send it again.
   const look = () => {
     const now = read();

@@ -34,7 +34,7 @@ fn shown(name: &str, page: &impl Template) -> (String, String) {
 }
 
 fn out() -> Frame {
-    Frame { person: None, hint_cookie: "vestibule_hint".to_owned() }
+    Frame { person: None, hint_cookie: "vestibule_hint".to_owned(), hint: String::new() }
 }
 
 fn of(user: &User) -> Frame {

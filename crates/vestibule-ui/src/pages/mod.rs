@@ -24,6 +24,8 @@ pub struct Frame {
     pub person: Option<Person>,
     /// Name of the hint cookie (contract: Next.js, G2); empty if there is none to watch.
     pub hint_cookie: String,
+    /// What was in it when the page was asked for.
+    pub hint: String,
 }
 
 /// The signed-in person, as the top of the page names them.

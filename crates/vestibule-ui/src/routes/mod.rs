@@ -50,5 +50,6 @@ fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
     let session = visitor.and_then(Visitor::session);
     let person =
         session.map(|session| Person { name: session.user.name, username: session.user.username });
-    Frame { person, hint_cookie: gateway.hint_name().to_owned() }
+    let hint = visitor.map(Visitor::hint).unwrap_or_default().to_owned();
+    Frame { person, hint_cookie: gateway.hint_name().to_owned(), hint }
 }
