@@ -79,7 +79,7 @@ const leaving = lately(Date.now, 30_000);
 
 /** Reloads the page, or hides it, when the hint cookie says that it shows the wrong person. */
 function watchSession() {
-  const { hint, address } = document.documentElement.dataset;
+  const { hint, address, then: asked } = document.documentElement.dataset;
   const signedIn = "signedIn" in document.documentElement.dataset;
   if (!hint || !(signedIn || address)) return;
   const read = () => {
@@ -90,8 +90,7 @@ function watchSession() {
     }
   };
   let then = "";
-  // A page that shows nobody says which hint it was asked for with: somebody may have signed in while it came.
-  then = document.documentElement.dataset.then ?? read();
+  then = asked ?? read();
   // Not `reload()`: after a refused form that would ask whether to send it again.
   const look = () => {
     const now = read();
