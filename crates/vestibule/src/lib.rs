@@ -2,6 +2,7 @@
 //! same way for the binary and for the tests.
 
 mod allowed;
+pub mod config_file;
 pub mod key_file;
 pub mod key_list;
 pub mod keys;

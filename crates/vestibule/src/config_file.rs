@@ -1,0 +1,43 @@
+//! The file of `--config`: what is too much for flags. A key that is not known is an error (DF-02).
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What the file says; without a file, nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfigFile {}
+
+/// Why the file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It can't be read.
+    #[error("--config {path} can't be read: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("--config {path} is not right: {cause}")]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where, and why.
+        cause: toml::de::Error,
+    },
+}
+
+impl ConfigFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the line and the reason.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path: path.to_owned(), cause })
+    }
+}

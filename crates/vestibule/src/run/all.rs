@@ -1,0 +1,71 @@
+use vestibule_gateway::Upstream;
+use vestibule_types::Clock;
+
+use super::api::{api_docs, follow_keys, open_api};
+use super::gateway::site_parts;
+use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_key, signing_keys};
+use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
+use super::{RunError, database};
+use crate::allowed::{check_api, check_site, is_loopback, public_site};
+use crate::key_file::differ;
+use crate::secrets::{Secrets, random_secret};
+use crate::server::listen;
+use crate::settings::Serve;
+use crate::wiring;
+
+/// The site and the identity API in one process.
+pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
+    let Serve { site: site_args, api: api_args, feed, data, process } = settings;
+    let metrics = metrics_part(&process).await?;
+    let site_socket = listen(site_args.site_listen, "--site-listen").await?;
+    let api_socket = listen(api_args.api_listen, "--api-listen").await?;
+    let site = public_site(&site_args, &site_socket)?;
+    let mut weak = Vec::new();
+    check_site(&site, &site_socket, &mut weak)?;
+    let is_exposed = !site.is_loopback() || !is_loopback(&api_socket)?;
+    check_api(&api_args, is_exposed, &mut weak)?;
+
+    let secret = auth_secret(&site_args, &data.data, is_exposed)?;
+    let (keys, key_file) = signing_keys(&api_args, &data.data, is_exposed)?;
+    // If there is none, one that nobody else knows: the site in this process follows all the same.
+    let feed_key = match feed_key(&feed, &data.data, is_exposed)? {
+        Some(keys) => keys,
+        None => Secrets { first: random_secret()?, older: Vec::new() },
+    };
+    let others = vec![(AUTH_SECRET, secret.clone()), (FEED_KEY, feed_key.clone())];
+    differ(&others, Some(&keys))?;
+    let clock = Clock::system();
+    let (api, api_router) =
+        open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
+    follow_keys(key_file, &api, others);
+    let parts = site_parts(&site_args, site.clone(), secret)?;
+    let (gateway, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
+    // Without it the site says on `/ready` that it is not; the log says why.
+    let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;
+    drop(gateway);
+
+    let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
+    say(
+        [
+            ("Site", site.origin().to_owned()),
+            ("API", format!("{api_url}/api/v1")),
+            (
+                "Docs",
+                if api_docs(&api_args, &api_socket) {
+                    format!("{api_url}/docs")
+                } else {
+                    "off".to_owned()
+                },
+            ),
+            ("Data", database(&data)?.to_string()),
+        ]
+        .into_iter()
+        .chain(metrics_address(metrics.as_ref())?),
+        &weak,
+        &format!("Next: open {}/register and create the first account.", site.origin()),
+    );
+    let parts = [(site_socket, site_router), (api_socket, api_router)];
+    serve_all(parts.into_iter().chain(metrics), process.drain).await?;
+    api.close().await;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use vestibule_gateway::{FeedLost, Gateway, Site, Upstream};
+use vestibule_types::Clock;
+
+use super::RunError;
+use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_source};
+use super::serving::{metrics_address, metrics_part, say, serve_all};
+use crate::allowed::{check_site, public_site};
+use crate::config_file::ConfigFile;
+use crate::key_file::differ;
+use crate::secrets::Secrets;
+use crate::server::listen;
+use crate::settings::{GatewayOnly, SiteArgs};
+use crate::wiring::{self, SiteParts};
+
+/// Printed by a gateway that does not follow revocations.
+const NO_FEED: &str = "sign-outs elsewhere reach this site only when the API is asked, at the latest when an access token ends: set VESTIBULE_FEED_KEY here and at the API";
+
+/// How often, and how far apart, a gateway looks for its API before it gives up.
+const PROBES: u32 = 8;
+const BETWEEN_PROBES: Duration = Duration::from_millis(250);
+
+/// The site alone.
+pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
+    let GatewayOnly { api: url, site: args, feed, data, process } = settings;
+    let metrics = metrics_part(&process).await?;
+    let socket = listen(args.site_listen, "--site-listen").await?;
+    let site = public_site(&args, &socket)?;
+    let mut weak = Vec::new();
+    check_site(&site, &socket, &mut weak)?;
+    let is_exposed = !site.is_loopback();
+    let secret = auth_secret(&args, &data.data, is_exposed)?;
+    let feed_key = feed_source(&feed, &data.data, is_exposed).given()?;
+    let mut others = vec![(AUTH_SECRET, secret.clone())];
+    others.extend(feed_key.clone().map(|key| (FEED_KEY, key)));
+    differ(&others, None)?;
+    let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
+    let parts = site_parts(&args, site.clone(), secret)?;
+    let (gateway, router) = wiring::site(parts, api, Clock::system());
+    find_api(&gateway, &url).await?;
+    if !follow(&gateway, feed_key, &url).await? {
+        weak.push(NO_FEED.to_owned());
+    }
+
+    say(
+        [("Site", site.origin().to_owned()), ("API", url.to_string())]
+            .into_iter()
+            .chain(metrics_address(metrics.as_ref())?),
+        &weak,
+        &format!("Next: open {}", site.origin()),
+    );
+    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await
+}
+
+pub(super) fn site_parts(
+    args: &SiteArgs,
+    site: Site,
+    secrets: Secrets,
+) -> Result<SiteParts, RunError> {
+    let ConfigFile {} =
+        args.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
+    let ui = args.ui.as_ref().map(Upstream::at).transpose();
+    let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
+    let max_stale = Duration::from_secs(args.max_stale);
+    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone(), max_stale })
+}
+
+async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {
+    let mut tries = 1;
+    loop {
+        match gateway.probe().await {
+            Ok(()) => return Ok(()),
+            Err(cause) if tries == PROBES => {
+                return Err(RunError::NoApi { url: url.to_string(), cause });
+            }
+            Err(_) => tokio::time::sleep(BETWEEN_PROBES).await,
+        }
+        tries += 1;
+    }
+}
+
+/// Follows the API's revocations, if there is a key. Whether the API has them; an outage says nothing of that,
+/// and until it is over the site is not ready (RV-06).
+async fn follow(gateway: &Gateway, key: Option<Secrets>, url: &url::Url) -> Result<bool, RunError> {
+    let Some(key) = key else { return Ok(false) };
+    match gateway.follow_revocations(&key.first).await {
+        Ok(has_feed) => Ok(has_feed),
+        Err(FeedLost::Refused) => Err(RunError::FeedKey(url.to_string())),
+        Err(FeedLost::TooMany | FeedLost::Outage(_)) => Ok(true),
+    }
+}

@@ -1,0 +1,103 @@
+//! What every server process does: log, serve until it is told to stop, and say where it is.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing_subscriber::EnvFilter;
+
+use super::RunError;
+use crate::metrics;
+use crate::server::{listen, serve};
+use crate::settings::{LogFormat, ProcessArgs};
+
+pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
+    let filter = EnvFilter::builder().parse(&settings.log);
+    let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Human => {
+            log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init()
+        }
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// A socket, and what is served on it.
+pub(super) type Part = (TcpListener, Router);
+
+/// Metrics, if they are wanted. First of all: what is counted before is lost.
+pub(super) async fn metrics_part(process: &ProcessArgs) -> Result<Option<Part>, RunError> {
+    let Some(address) = process.metrics_listen else { return Ok(None) };
+    let socket = listen(address, "--metrics-listen").await?;
+    Ok(Some((socket, metrics::start()?)))
+}
+
+/// Where they are, for whoever started this.
+pub(super) fn metrics_address(
+    part: Option<&Part>,
+) -> Result<Option<(&'static str, String)>, RunError> {
+    let Some((socket, _)) = part else { return Ok(None) };
+    Ok(Some(("Metrics", format!("http://{}/metrics", host_of(socket.local_addr()?)))))
+}
+
+/// Serves until SIGTERM or SIGINT; then what runs may finish.
+pub(super) async fn serve_all(
+    parts: impl Iterator<Item = Part>,
+    drain: u64,
+) -> Result<(), RunError> {
+    // Before the first request is taken: until then a signal ends the process, and with it what runs.
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for (listener, router) in parts {
+        servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: running requests may finish");
+    let _ = stop.send(true);
+    while servers.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// Addresses, what is weak, and the one next step, on standard output.
+pub(super) fn say(
+    addresses: impl Iterator<Item = (&'static str, String)>,
+    weak: &[String],
+    next: &str,
+) {
+    let addresses: Vec<_> = addresses.collect();
+    let width = addresses.iter().map(|(name, _)| name.len() + 2).max().unwrap_or_default();
+    let mut text = String::from("\n  Vestibule is ready.\n\n");
+    for (name, address) in addresses {
+        text.push_str(&format!("    {name:<width$}{address}\n"));
+    }
+    for weakness in weak {
+        text.push_str(&format!("\n  Weak: {weakness}."));
+    }
+    if !weak.is_empty() {
+        text.push('\n');
+    }
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{text}\n  {next}\n");
+    let _ = out.flush();
+}
+
+/// `localhost` for loopback, which is what people type.
+pub(super) fn host_of(address: SocketAddr) -> String {
+    if address.ip().is_loopback() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
+}
