@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -16,29 +16,27 @@ use tower::Layer as _;
 use vestibule_types::ClientAddress;
 
 use crate::cookie::{CookieError, Opened};
-use crate::forward::{to_api, to_ui};
+use crate::forward::{asks_for_events, is_websocket, pass_on};
 use crate::gateway::{Gateway, NoAnswer};
 use crate::guard::{Wants, ask_to_sign_in};
 use crate::path::CanonicalPath;
+use crate::plan::Way;
 use crate::problem::Problem;
 use crate::revoked::Standing;
-use crate::same_origin;
+use crate::role::has_role;
+use crate::route::TokenPolicy;
+use crate::same_origin::{self, CrossSite};
 use crate::session::SessionChange;
 use crate::visitor::Visitor;
 
 impl Gateway {
-    /// The whole site: `pages` inside, the API below `/api/v1`, the UI for everything else.
+    /// The whole site: `pages` inside, and what the plan sends elsewhere.
     pub fn site(&self, pages: Router) -> Router {
-        let fallback = {
-            let gateway = self.clone();
-            async move |visitor: Visitor, request: Request| to_ui(&gateway, &visitor, request).await
-        };
         let routes = Router::new()
-            .route("/api/v1/{*path}", any(to_api).with_state(self.clone()))
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
             .merge(pages)
-            .fallback(fallback)
+            .fallback(async || Problem::NOT_FOUND)
             .method_not_allowed_fallback(async || Problem::METHOD);
         // Around the router and not inside: the canonical path is what it routes by.
         let inside = from_fn_with_state(self.clone(), browser).layer(routes);
@@ -63,6 +61,7 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 }
 
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
@@ -71,7 +70,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if same_origin::check(&head.method, &head.headers, &gateway.0.site, has_cookie).is_err() {
+    if check_origin(&gateway, &head, is_socket, has_cookie).is_err() {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return Problem::CROSS_SITE.into_response();
     }
@@ -79,9 +78,18 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let visitor = visitor(&gateway, opened, &head, now);
     head.extensions.insert(visitor.clone());
 
-    let is_guarded = gateway.0.guard.covers(&path);
-    let mut response = match admit(&gateway, &visitor, &path, is_guarded, &head).await {
-        Ok(()) => next.run(Request::from_parts(head, body)).await,
+    let plan = gateway.0.plan.load_full();
+    let way = plan.way(&head.method, &path);
+    let is_guarded = plan.guards(&path, &way);
+    let mut response = match admit(&gateway, &visitor, &path, &way, is_guarded, &head).await {
+        Ok(()) => {
+            let request = Request::from_parts(head, body);
+            match way {
+                Way::Ours => next.run(request).await,
+                Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
+                Way::NotThisMethod => Problem::METHOD.into_response(),
+            }
+        }
         Err(refusal) => refusal,
     };
     if is_guarded {
@@ -93,6 +101,19 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         response.headers_mut().extend(lines.map(|line| (header::SET_COOKIE, line)));
     }
     response
+}
+
+fn check_origin(
+    gateway: &Gateway,
+    head: &Parts,
+    is_socket: bool,
+    has_cookie: bool,
+) -> Result<(), CrossSite> {
+    let (headers, site) = (&head.headers, &gateway.0.site);
+    if is_socket || asks_for_events(headers) {
+        same_origin::check_handshake(headers, site, is_socket, has_cookie)?;
+    }
+    same_origin::check(&head.method, headers, site, has_cookie)
 }
 
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -128,27 +149,42 @@ async fn admit(
     gateway: &Gateway,
     visitor: &Visitor,
     path: &CanonicalPath,
+    way: &Way,
     is_guarded: bool,
     head: &Parts,
 ) -> Result<(), Response> {
-    let is_page_of_ui =
-        gateway.0.ui.is_some() && Wants::of(path.as_str(), &head.headers) == Wants::Page;
-    let is_made_fresh = is_guarded || is_page_of_ui && visitor.session().is_some();
+    let wants = Wants::of(path.as_str(), &head.headers);
+    let route = match way {
+        Way::Theirs(route) => Some(route),
+        _ => None,
+    };
+    let is_call = route.is_some_and(|route| route.token == TokenPolicy::Attach);
+    if (is_guarded || is_call) && visitor.session().is_some() {
+        same_origin::check_read(&head.headers, wants == Wants::Page && !is_call)
+            .map_err(|_| Problem::CROSS_SITE.into_response())?;
+    }
+    let is_page_of_theirs = route.is_some() && !is_call && wants == Wants::Page;
+    let is_made_fresh = is_guarded || is_page_of_theirs && visitor.session().is_some();
     if !is_made_fresh {
         return Ok(());
     }
-    let is_call = path.as_str().starts_with("/api/v1/");
+    let is_identity = route.is_some_and(|route| route.is_identity);
     let is_unknown = || gateway.0.revoked.standing() == Standing::Unknown;
-    if is_guarded && !is_call && visitor.session().is_some() && is_unknown() {
+    if is_guarded && !is_identity && visitor.session().is_some() && is_unknown() {
         return Err(Problem::STALE.into_response());
     }
     match gateway.fresh(visitor).await {
-        Ok(_) => Ok(()),
         Err(_) if !is_guarded => Ok(()),
         Err(NoAnswer::SignedOut) => {
             Err(ask_to_sign_in(&head.method, path, &head.uri, &head.headers))
         }
         Err(NoAnswer::Outage(outage)) => Err(Problem::from(outage).into_response()),
+        Ok(_) => match route.filter(|route| route.needs_role()) {
+            Some(route) => {
+                has_role(gateway, visitor, route).await.map_err(IntoResponse::into_response)
+            }
+            None => Ok(()),
+        },
     }
 }
 

@@ -1,12 +1,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -15,16 +16,18 @@ use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User
 use crate::cookie::SessionCookie;
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
-use crate::guard::Guard;
-use crate::path::PathPattern;
+use crate::plan::Plan;
 use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
 use crate::revoked::Revocations;
 use crate::seal::SealKeys;
 use crate::session::{Session, SessionUser, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
-use crate::upstream::{Outage, Upstream};
+use crate::upstream::{Outage, PATIENCE, SILENCE, Upstream};
 use crate::visitor::Visitor;
+
+/// A token that a refresh brought so few seconds ago is not refreshed because of a 401; less for short lives.
+const BRAND_NEW: i64 = 30;
 
 /// How often one request follows refreshed tokens that are due again at once.
 const MOST_REFRESHES: usize = 3;
@@ -37,9 +40,8 @@ pub struct Gateway(pub(crate) Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) site: Site,
     pub(crate) api: Upstream,
-    pub(crate) ui: Option<Upstream>,
     pub(crate) cookie: SessionCookie,
-    pub(crate) guard: Guard,
+    pub(crate) plan: ArcSwap<Plan>,
     pub(crate) ended: Arc<Ended>,
     pub(crate) revoked: Revocations,
     pub(crate) clock: Clock,
@@ -55,10 +57,8 @@ pub(crate) struct Parts {
 pub struct GatewaySettings {
     /// The public origin.
     pub site: Site,
-    /// The web server that has the site's other pages, if there is one.
-    pub ui: Option<Upstream>,
-    /// Paths that need a session, besides `/dashboard/**`.
-    pub protect: Vec<PathPattern>,
+    /// What goes where.
+    pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused (RV-03).
     pub max_stale: Duration,
 }
@@ -77,11 +77,11 @@ pub enum NoAnswer {
 impl Gateway {
     /// A gateway in front of `api`. It follows no revocations until it is told to.
     pub fn new(settings: GatewaySettings, keys: &SealKeys, api: Upstream, clock: Clock) -> Self {
-        let GatewaySettings { site, ui, protect, max_stale } = settings;
+        let GatewaySettings { site, plan, max_stale } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
             spread: SpreadKey::new(keys),
-            guard: Guard::new(protect),
+            plan: ArcSwap::from_pointee(plan),
             ended: Arc::new(Ended::new(clock.clone())),
             revoked: Revocations::new(max_stale),
             flights: Flights::new(clock.clone()),
@@ -89,14 +89,13 @@ impl Gateway {
             unconfirmed: Mutex::default(),
             site,
             api,
-            ui,
             clock,
         }))
     }
 
-    /// Whether the site has pages elsewhere.
-    pub fn has_ui(&self) -> bool {
-        self.0.ui.is_some()
+    /// From now on requests go by this plan; those under way end by the one they began with.
+    pub fn replace_plan(&self, plan: Plan) {
+        self.0.plan.store(Arc::new(plan));
     }
 
     /// Name of the cookie by which scripts notice that the session is another.
@@ -184,9 +183,33 @@ impl Gateway {
         visitor: &Visitor,
         request: http::Request<Bytes>,
     ) -> Result<Response, NoAnswer> {
+        let (parts, body) = request.into_parts();
+        let request = http::Request::from_parts(parts, ());
+        self.ask(&self.api_way(), visitor, request, Payload::Held(body)).await
+    }
+
+    /// Asks an upstream for the visitor, with his token kept fresh. If it says that this one is dead, there is one
+    /// refresh and, if the body is held whole, one more try (GW-14, GW-20).
+    pub(crate) async fn ask(
+        &self,
+        way: &AskedBy<'_>,
+        visitor: &Visitor,
+        request: http::Request<()>,
+        payload: Payload,
+    ) -> Result<Response, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
+        let body = match payload {
+            Payload::Held(body) => body,
+            // What can't be repeated goes out once.
+            Payload::Streamed(body) => {
+                let mut request = request.map(|()| body);
+                attach(request.headers_mut(), &session.access);
+                return Ok(self.send_by(way, visitor, request).await?);
+            }
+        };
+        let request = request.map(|()| body);
+        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        if !self.is_worth_a_refresh(&session, &response, way.is_identity) {
             return Ok(response);
         }
         if session.refresh.is_none() {
@@ -195,8 +218,9 @@ impl Gateway {
         }
         self.renew(visitor, &session).await?;
         let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
-        let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() == StatusCode::UNAUTHORIZED
+        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        if way.is_identity
+            && response.status() == StatusCode::UNAUTHORIZED
             && self.is_nobody(visitor, &session.access).await?
         {
             self.forget(visitor);
@@ -204,11 +228,29 @@ impl Gateway {
         Ok(response)
     }
 
+    /// A 401 is, if the API that made the token says so, or another one in as many words (RFC 6750, 3.1); but not
+    /// of a token that a refresh has just brought: who refuses that refuses the next one too (GW-20, F15).
+    fn is_worth_a_refresh(
+        &self,
+        session: &Session,
+        response: &Response,
+        is_identity: bool,
+    ) -> bool {
+        let age = self.0.clock.now() - session.access_from;
+        let is_brand_new = session.access_from > session.began
+            && (0..BRAND_NEW.min(session.access_life() / 4)).contains(&age);
+        let is_refused = response.status() == StatusCode::UNAUTHORIZED
+            && (is_identity || says_invalid_token(response.headers()));
+        is_refused && !is_brand_new
+    }
+
     /// Whether the API refuses a token that it has just made. Then the account is gone; a 401 of one route
     /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
     async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
         for request in ME.map(get_held) {
-            if self.send_as(visitor, &request, access).await?.status() == StatusCode::UNAUTHORIZED {
+            if self.send_as(&self.api_way(), visitor, &request, access).await?.status()
+                == StatusCode::UNAUTHORIZED
+            {
                 return Ok(true);
             }
         }
@@ -280,13 +322,14 @@ impl Gateway {
 
     pub(crate) async fn send_as(
         &self,
+        way: &AskedBy<'_>,
         visitor: &Visitor,
         request: &http::Request<Bytes>,
         access: &Token<Access>,
     ) -> Result<Response, Outage> {
         let mut request = request.clone().map(Body::from);
         attach(request.headers_mut(), access);
-        self.send(visitor, request).await
+        self.send_by(way, visitor, request).await
     }
 
     /// Sends a request to the API with what it is to know of the visitor.
@@ -295,18 +338,59 @@ impl Gateway {
         visitor: &Visitor,
         mut request: Request,
     ) -> Result<Response, Outage> {
-        let with = visitor.forwarding(&self.0.site);
-        crate::headers::introduce(request.headers_mut(), &with);
+        crate::headers::introduce(request.headers_mut(), &visitor.forwarding(&self.0.site));
         if let Some(agent) = visitor.agent() {
             request.headers_mut().insert(header::USER_AGENT, agent.clone());
         }
+        self.send_by(&self.api_way(), visitor, request).await
+    }
+
+    pub(crate) async fn send_by(
+        &self,
+        way: &AskedBy<'_>,
+        visitor: &Visitor,
+        mut request: Request,
+    ) -> Result<Response, Outage> {
         request.extensions_mut().insert(ClientAddress(visitor.address()));
-        let response = self.0.api.send(request).await?;
-        if !response.status().is_server_error() {
+        let response = way.upstream.send_within(request, way.patience, way.silence).await?;
+        if way.is_identity && !response.status().is_server_error() {
             self.tell_again();
         }
         Ok(response)
     }
+
+    pub(crate) fn api_way(&self) -> AskedBy<'_> {
+        AskedBy {
+            upstream: &self.0.api,
+            patience: PATIENCE,
+            silence: Some(SILENCE),
+            is_identity: true,
+        }
+    }
+}
+
+/// An upstream, and how it is waited for.
+pub(crate) struct AskedBy<'a> {
+    pub(crate) upstream: &'a Upstream,
+    /// For the head of the answer.
+    pub(crate) patience: Duration,
+    /// For the next piece of its body.
+    pub(crate) silence: Option<Duration>,
+    /// Whether it is the API that makes the tokens.
+    pub(crate) is_identity: bool,
+}
+
+/// A request's body.
+pub(crate) enum Payload {
+    /// Whole, so that it can be sent twice.
+    Held(Bytes),
+    /// As it comes.
+    Streamed(Body),
+}
+
+fn says_invalid_token(headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
+    challenges.filter_map(|value| value.to_str().ok()).any(|value| value.contains("invalid_token"))
 }
 
 async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refreshed {

@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, REFERER, SET_COOKIE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
+    REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookie::{SessionCookie, name_set_by};
@@ -20,45 +23,99 @@ pub struct Forwarding<'a> {
     pub request_id: &'a HeaderValue,
 }
 
-/// A request's headers as the API gets them: no cookie and nothing of the browser's. The caller adds
-/// `Authorization`; the HTTP client adds `Host`.
-pub fn toward_api(from: &HeaderMap, with: &Forwarding<'_>) -> HeaderMap {
+/// What of a request's headers an upstream gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Crossing {
+    /// The cookies, without ours (GW-04).
+    pub cookies: bool,
+    /// `Authorization`, as the client sent it.
+    pub authorization: bool,
+    /// The site's `Host`; otherwise the HTTP client adds the upstream's own.
+    pub host: bool,
+    /// What browsers say of a request's origin. An API that is called with a token has no use for it.
+    pub origin: bool,
+}
+
+/// A request's headers as an upstream gets them. The caller adds the token.
+pub fn toward(
+    from: &HeaderMap,
+    with: &Forwarding<'_>,
+    crossing: Crossing,
+    cookie: &SessionCookie,
+) -> HeaderMap {
+    let authorization = from.get(AUTHORIZATION).filter(|_| crossing.authorization).cloned();
     let mut headers = cleaned(from, |name| {
-        matches!(*name, COOKIE | ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
+        let is_origin =
+            matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-");
+        *name == COOKIE && !crossing.cookies || is_origin && !crossing.origin
     });
-    introduce(&mut headers, with);
-    headers
-}
-
-/// A request's headers as the UI gets them: with the public `Host` and with every cookie but ours
-/// (GW-04).
-pub fn toward_ui(from: &HeaderMap, with: &Forwarding<'_>, cookie: &SessionCookie) -> HeaderMap {
-    let mut headers = cleaned(from, |_| false);
     cookie.strip(&mut headers);
-    headers.insert(HOST, ascii(with.site.authority()));
+    if crossing.host {
+        headers.insert(HOST, ascii(with.site.authority()));
+    }
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    // Without it, HTTP/1.1 carries no trailers (RFC 9110, 6.6.2).
+    if let Some(trailer) = from.get(TRAILER).filter(|_| from.contains_key(TRANSFER_ENCODING)) {
+        headers.insert(TRAILER, trailer.clone());
+    }
     introduce(&mut headers, with);
     headers
 }
 
-/// Makes an answer of the API fit for the browser: [`from_ui`], and the API's own token cookies stay
+/// Whether a client can take trailers: gRPC's way of saying so. Only HTTP/2 upstreams are told, for which it is no
+/// matter of the connection (RFC 9113, 8.2.2).
+pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
+    from.get(TE).is_some_and(|te| te.to_str().is_ok_and(|te| te.contains("trailers")))
+}
+
+/// Asks for a WebSocket, or grants one: the only protocol that we change to (RFC 6455, 4.1; GW-15).
+pub(crate) fn upgrade(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Makes an answer of the API fit for the browser: [`from_upstream`], and the API's own token cookies stay
 /// here (CK-12).
 pub fn from_api(headers: &mut HeaderMap, cookie: &SessionCookie) {
-    from_ui(headers, cookie);
+    from_upstream(headers, cookie);
     retain_cookies(headers, |name| {
         !API_COOKIES.iter().any(|tokens| name.eq_ignore_ascii_case(tokens.as_bytes()))
     });
 }
 
-/// Makes an answer of the UI fit for the browser: hop-by-hop headers, what the server says of itself,
+/// Makes an answer of an upstream fit for the browser: hop-by-hop headers, what the server says of itself,
 /// identity headers and cookies in our name stay here (GW-03, GW-21, CK-10).
-pub fn from_ui(headers: &mut HeaderMap, cookie: &SessionCookie) {
+pub fn from_upstream(headers: &mut HeaderMap, cookie: &SessionCookie) {
+    let trailer = headers.get(TRAILER).cloned();
     remove_hop_by_hop(headers);
+    headers.extend(trailer.map(|trailer| (TRAILER, trailer)));
     remove_where(headers, |name| {
         let folded = folded(name);
         is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
             || is_in(&folded, &SERVER, &SERVER_BEGINNINGS)
     });
     retain_cookies(headers, |name| !cookie.owns(name));
+}
+
+/// Trailers come after everybody has decided: none may say what only a head may (RFC 9110, 6.5.1), nor what
+/// only we may.
+pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
+    remove_hop_by_hop(trailers);
+    remove_where(trailers, |name| {
+        is_ours_to_say(name)
+            || matches!(
+                *name,
+                CONTENT_LENGTH
+                    | COOKIE
+                    | SET_COOKIE
+                    | HOST
+                    | AUTHORIZATION
+                    | CACHE_CONTROL
+                    | CONTENT_TYPE
+            )
+    });
 }
 
 /// The client's headers without hop-by-hop ones, without those that only we may send, and without
@@ -259,7 +316,9 @@ mod tests {
         let (site, request_id) = (site(), HeaderValue::from_static("r-1"));
         let client = "203.0.113.7".parse().unwrap();
         let with = Forwarding { client, site: &site, request_id: &request_id };
-        [toward_api(&map(fields), &with), toward_ui(&map(fields), &with, &cookie())]
+        let api = Crossing { cookies: false, authorization: false, host: false, origin: false };
+        let ui = Crossing { cookies: true, host: true, origin: true, ..api };
+        [api, ui].map(|crossing| toward(&map(fields), &with, crossing, &cookie()))
     }
 
     #[test]
@@ -425,7 +484,7 @@ mod tests {
             ("x-auth-token", "t"),
             ("x-vestibule-identity", "j"),
         ]);
-        for make_fit in [from_api, from_ui] {
+        for make_fit in [from_api, from_upstream] {
             let mut headers = answer.clone();
             make_fit(&mut headers, &cookie());
             assert_eq!(headers, HeaderMap::new());
@@ -466,6 +525,6 @@ mod tests {
             headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>()
         };
         assert_eq!(left(from_api), ["theme=dark; Path=/", "lang=de"]);
-        assert_eq!(left(from_ui).len(), 4);
+        assert_eq!(left(from_upstream).len(), 4);
     }
 }

@@ -35,6 +35,18 @@ impl Problem {
     /// The body is over the limit of our own forms.
     pub const TOO_LARGE: Self =
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.");
+    /// The body is over the route's limit (RL-01).
+    pub const BODY_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "The body is larger than is allowed here.",
+    );
+    /// The body broke off, or is none.
+    pub const BAD_BODY: Self =
+        Self::new(StatusCode::BAD_REQUEST, "bad_body", "The body is malformed or broke off.");
+    /// The visitor has no role or tier that the route needs.
+    pub const FORBIDDEN: Self =
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This account may not do that.");
     /// The tokens of this API don't fit in a cookie (CK-04).
     pub const SESSION_TOO_LARGE: Self = Self::new(
         StatusCode::BAD_GATEWAY,
@@ -73,6 +85,13 @@ impl Problem {
     )
     .after(2);
 
+    /// The upstream is not asked now, for its own good (RL-05).
+    pub const OVERLOADED: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "upstream_overloaded",
+        "The server behind this site has too much to do at the moment.",
+    )
+    .after(2);
     /// Nothing is known, or nothing new enough, of sessions that were ended elsewhere (RV-03).
     pub const STALE: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -216,7 +216,7 @@ impl Gateway {
         access: &Token<Access>,
     ) -> Result<Option<User>, Outage> {
         for request in ME.map(get_held) {
-            let response = self.send_as(visitor, &request, access).await?;
+            let response = self.send_as(&self.api_way(), visitor, &request, access).await?;
             match response.status() {
                 StatusCode::OK => return json(response).await.map(Some),
                 status if status.is_server_error() => return Err(Outage::Failing),

@@ -35,7 +35,7 @@ use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{ApiSettings, Database, Store};
-use vestibule_gateway::Upstream;
+use vestibule_gateway::{Plan, PlanSettings, Upstream};
 use vestibule_types::{Clock, Secret};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -73,14 +73,14 @@ async fn main() -> Result<(), Failure> {
     let mut backstage = Backstage::open(router).await?;
     let api_url = format!("http://{}", backstage.address);
 
+    let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
+    let ui = arguments.ui.as_ref().map(Upstream::at).transpose()?;
     let parts = SiteParts {
         site: site_url.parse()?,
         secrets: Secrets { first: random_secret()?, older: Vec::new() },
-        ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
-        protect: vec![],
+        plan: Plan::new(PlanSettings { ui, ..PlanSettings::new(upstream.clone()) })?,
         max_stale: Duration::from_secs(60),
     };
-    let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
     let (_, router) = wiring::site(parts, upstream, clock.clone());
     let (_running, stopped) = watch::channel(false);
     tokio::spawn(serve(site_socket, router, stopped, DRAIN));

@@ -8,6 +8,7 @@ use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
 use super::{RunError, database};
 use crate::allowed::{check_api, check_site, is_loopback, public_site};
 use crate::key_file::differ;
+use crate::plans::Plans;
 use crate::secrets::{Secrets, random_secret};
 use crate::server::listen;
 use crate::settings::Serve;
@@ -38,11 +39,12 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let (api, api_router) =
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
-    let parts = site_parts(&site_args, site.clone(), secret)?;
-    let (gateway, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
+    let here = Upstream::in_process(api.router());
+    let plans = Plans::new(site_args.clone(), here.clone());
+    let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
+    let (gateway, site_router) = wiring::site(parts, here, clock);
     // Without it the site says on `/ready` that it is not; the log says why.
     let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;
-    drop(gateway);
 
     let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
     say(
@@ -65,7 +67,9 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
     let parts = [(site_socket, site_router), (api_socket, api_router)];
-    serve_all(parts.into_iter().chain(metrics), process.drain).await?;
+    let again = || plans.read_again(&gateway);
+    serve_all(parts.into_iter().chain(metrics), process.drain, again).await?;
+    drop(gateway);
     api.close().await;
     Ok(())
 }

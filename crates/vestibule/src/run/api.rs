@@ -44,7 +44,7 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
         &weak,
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
     );
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await?;
+    serve_all([(socket, router)].into_iter().chain(metrics), process.drain, || {}).await?;
     api.close().await;
     Ok(())
 }

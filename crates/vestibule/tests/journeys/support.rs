@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Gateway, Upstream};
+use vestibule_gateway::{Gateway, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
@@ -138,13 +138,18 @@ impl TestApi {
         ui: Option<Upstream>,
         max_stale: Duration,
     ) -> (Gateway, Browser) {
+        let protect = ["/billing/**", "/api/v1/teams/**"].map(|guarded| guarded.parse().unwrap());
+        let plan = PlanSettings { ui, protect: protect.to_vec(), ..PlanSettings::new(api.clone()) };
+        self.gateway_by(plan, max_stale)
+    }
+
+    /// The same with any plan.
+    pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
+        let api = plan.api.clone();
         let parts = SiteParts {
             site: "http://localhost:3000".parse().unwrap(),
             secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
-            ui,
-            protect: ["/billing/**", "/api/v1/teams/**"]
-                .map(|guarded| guarded.parse().unwrap())
-                .to_vec(),
+            plan: Plan::new(plan).unwrap(),
             max_stale,
         };
         let (gateway, router) = wiring::site(parts, api, self.clock.clone());
