@@ -29,6 +29,8 @@ pub struct ApiSettings {
     pub docs: bool,
     /// Keys of which gateways show one to hear of ended sessions. None: there is no `/internal/revocations`.
     pub feed_keys: Vec<Secret>,
+    /// Whether only gateways that hold a feed key may call (GW-22).
+    pub gateways_only: bool,
 }
 
 impl ApiSettings {
@@ -50,6 +52,7 @@ impl Default for ApiSettings {
             trusted_proxies: Vec::new(),
             docs: true,
             feed_keys: Vec::new(),
+            gateways_only: false,
         }
     }
 }

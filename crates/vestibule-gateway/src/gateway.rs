@@ -400,6 +400,12 @@ async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refre
         Ok(response) => response,
         Err(outage) => return Refreshed::Outage(outage),
     };
+    if response.headers().contains_key("x-vestibule-gateways-only") {
+        tracing::error!(
+            "the API does not know this gateway: both need the same feed key and the right time"
+        );
+        return Refreshed::Outage(Outage::Failing);
+    }
     match response.status() {
         StatusCode::OK => match Tokens::read(response, clock.now()).await {
             Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),

@@ -1,4 +1,4 @@
-use vestibule_gateway::Upstream;
+use vestibule_gateway::{Pass, Upstream};
 use vestibule_types::Clock;
 
 use super::api::{api_docs, follow_keys, open_api};
@@ -39,7 +39,8 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let (api, api_router) =
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
-    let here = Upstream::in_process(api.router());
+    let pass = Pass::new(&feed_key.first, clock.clone());
+    let here = Upstream::in_process(api.router()).with_pass(pass);
     let plans = Plans::new(site_args.clone(), here.clone());
     let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
     let (gateway, site_router) = wiring::site(parts, here, clock);

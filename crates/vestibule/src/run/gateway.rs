@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use vestibule_gateway::{FeedLost, Gateway, Site};
+use vestibule_gateway::{FeedLost, Gateway, Pass, Site, Upstream};
 use vestibule_types::Clock;
 
 use super::RunError;
@@ -36,6 +36,8 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     others.extend(feed_key.clone().map(|key| (FEED_KEY, key)));
     differ(&others, None)?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
+    let pass = feed_key.as_ref().map(|keys| Pass::new(&keys.first, Clock::system()));
+    let api = pass.into_iter().fold(api, Upstream::with_pass);
     let plans = Plans::new(args.clone(), api.clone());
     let parts = site_parts(&args, site.clone(), secret, &plans)?;
     let (gateway, router) = wiring::site(parts, api, Clock::system());

@@ -2,6 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use vestibule_api::ApiSettings;
 use vestibule_gateway::Site;
 
@@ -54,6 +55,10 @@ pub struct ApiArgs {
     /// A gateway or proxy whose X-Forwarded-For is believed; may be repeated
     #[arg(long, value_name = "ADDRESS", env = "VESTIBULE_TRUSTED_PROXY", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,
+
+    /// Only gateways with the same feed key may call; whoever else reaches the port is refused
+    #[arg(long, env = "VESTIBULE_GATEWAYS_ONLY", value_parser = BoolishValueParser::new())]
+    pub gateways_only: bool,
 
     /// File with the keys that sign the tokens; read again whenever it changes
     #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]

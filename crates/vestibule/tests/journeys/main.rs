@@ -10,6 +10,7 @@ mod end_all;
 mod feed;
 mod foreign;
 mod gateway;
+mod gateways_only;
 mod imports;
 mod keys;
 mod limits;
