@@ -1,8 +1,6 @@
 //! What every request passes through, first to last: one canonical path, same origin, the session, the
 //! guard; and on the way back, the cookie.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +11,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
-use vestibule_types::ClientAddress;
 
+use crate::arrival::{arrive, peer};
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{to_api, to_ui};
 use crate::gateway::{Gateway, NoAnswer};
@@ -64,6 +62,9 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let (mut head, body) = request.into_parts();
+    if let Err(refusal) = arrive(&gateway, &mut head) {
+        return refusal;
+    }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Problem::METHOD.into_response(); // GW-09
@@ -115,10 +116,8 @@ fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor
         Opened::Broken => (None, SessionChange::End),
         Opened::Absent | Opened::UnknownKey | Opened::Doubled => (None, SessionChange::Keep),
     };
-    let address = head.extensions.get::<ClientAddress>();
-    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
     let hint = gateway.0.cookie.hint_in(&head.headers);
-    Visitor::new(session, change, address, &head.headers, hint, now)
+    Visitor::new(session, change, peer(head), &head.headers, hint, now)
 }
 
 /// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is

@@ -205,6 +205,7 @@ mod tests {
             site: "http://localhost:3000".parse().unwrap(),
             ui: None,
             protect: vec![],
+            hops: crate::arrival::HopSettings::default(),
             max_stale: Duration::from_secs(60),
         };
         let keys = SealKeys::new(Secret::from_random([5; 32]), vec![]);

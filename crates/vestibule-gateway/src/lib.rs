@@ -3,6 +3,7 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod arrival;
 mod browser;
 mod cookie;
 mod ended;
@@ -12,6 +13,7 @@ mod forward;
 mod gateway;
 mod guard;
 pub mod headers;
+mod host;
 mod passage;
 mod path;
 mod problem;
@@ -27,10 +29,12 @@ mod tokens;
 mod upstream;
 mod visitor;
 
+pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
 pub use guard::{Wants, ask_to_sign_in, redirect};
+pub use host::{HostName, InvalidHost};
 pub use passage::{Passage, Stopping};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
 pub use problem::Problem;

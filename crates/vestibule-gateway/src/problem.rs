@@ -24,6 +24,18 @@ impl Problem {
     /// A request to change something that did not come from this site (CS-01).
     pub const CROSS_SITE: Self =
         Self::new(StatusCode::FORBIDDEN, "cross_site", "This request did not come from this site.");
+    /// The request names another host than this site's, or none (GW-10).
+    pub const MISDIRECTED: Self = Self::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected",
+        "This site does not go by that name.",
+    );
+    /// A call over http to a site that is https (TL-03).
+    pub const HTTPS_REQUIRED: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "https_required",
+        "This site takes calls over https only.",
+    );
     /// There is nothing at this address.
     pub const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
     /// The address is right, the method isn't.

@@ -28,6 +28,13 @@ impl Site {
         self.origin.split_once("://").map_or("", |(_, authority)| authority)
     }
 
+    /// [`Site::authority`], and those of the other names that an http site on loopback goes by.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = &str> {
+        let twins = self.twins.iter().filter(|twin| **twin != self.origin);
+        let others = twins.filter_map(|twin| Some(twin.split_once("://")?.1));
+        std::iter::once(self.authority()).chain(others)
+    }
+
     /// The host without its port; an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host

@@ -63,7 +63,8 @@ pub(super) fn site_parts(
     let ui = args.ui.as_ref().map(Upstream::at).transpose();
     let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
     let max_stale = Duration::from_secs(args.max_stale);
-    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone(), max_stale })
+    let hops = args.hops.settings();
+    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone(), max_stale, hops })
 }
 
 async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {

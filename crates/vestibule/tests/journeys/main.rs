@@ -10,6 +10,7 @@ mod end_all;
 mod feed;
 mod foreign;
 mod gateway;
+mod hops;
 mod imports;
 mod keys;
 mod limits;
