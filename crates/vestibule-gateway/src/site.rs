@@ -40,6 +40,14 @@ impl Site {
         &self.host
     }
 
+    /// The port that browsers connect to.
+    pub fn port(&self) -> u16 {
+        let port =
+            self.authority().strip_prefix(self.host()).and_then(|rest| rest.strip_prefix(':'));
+        let implied = if self.is_https() { 443 } else { 80 };
+        port.and_then(|port| port.parse().ok()).unwrap_or(implied)
+    }
+
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.is_https() { "https" } else { "http" }
@@ -111,6 +119,8 @@ fn twins(port: Option<u16>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::Site;
 
     fn site(text: &str) -> Site {
@@ -158,6 +168,8 @@ mod tests {
             assert_eq!(site.authority(), authority);
             assert_eq!(site.host(), host);
             assert_eq!(site.is_https(), origin.starts_with("https"));
+            let port = Url::parse(origin).unwrap().port_or_known_default();
+            assert_eq!(Some(site.port()), port, "{origin}");
         }
     }
 
