@@ -8,11 +8,12 @@ use axum::routing::{any, get};
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Uri, header};
+use http::{Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 
 use crate::arrival::{arrive, peer};
+use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{to_api, to_ui};
 use crate::gateway::{Gateway, NoAnswer};
@@ -86,7 +87,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         Err(refusal) => refusal,
     };
     if is_guarded {
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
     }
     let mut response = finish(&gateway, &visitor, response);
     if is_doubled {
@@ -95,8 +96,6 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     }
     response
 }
-
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Puts the canonical path into the request: what is guarded is what is routed and sent on.
 fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
@@ -174,7 +173,7 @@ fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Respo
     };
     if !lines.is_empty() {
         // A kept copy of this answer would hand one person's session to the next.
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
         response.headers_mut().remove(header::ETAG);
     }
     for line in lines {

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
+use crate::caching::{is_static, make_private, private_unless};
 use crate::gateway::{Gateway, NoAnswer};
 use crate::headers;
 use crate::problem::Problem;
@@ -38,7 +39,7 @@ pub(crate) async fn to_api(
         Err(NoAnswer::Outage(outage)) => return Problem::from(outage).into_response(),
     };
     headers::from_api(response.headers_mut(), &gateway.0.cookie);
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    make_private(response.headers_mut());
     if response.status().is_success() {
         follow_account(&gateway, &visitor, &method, &path).await;
     }
@@ -64,8 +65,6 @@ fn while_signed_in(gateway: &Gateway, visitor: &Visitor, response: Response) -> 
     });
     response.map(|body| Body::from_stream(body.into_data_stream().take_until(ended)))
 }
-
-const NO_STORE: http::HeaderValue = http::HeaderValue::from_static("private, no-store");
 
 async fn forward(
     gateway: &Gateway,
@@ -118,9 +117,11 @@ pub(crate) async fn to_ui(gateway: &Gateway, visitor: &Visitor, request: Request
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = parts.uri;
     *outgoing.headers_mut() = headers::toward_ui(&parts.headers, &with, &gateway.0.cookie);
+    let (had_session, is_static) = (visitor.session().is_some(), is_static(outgoing.uri().path()));
     match ui.send(outgoing).await {
         Ok(mut response) => {
             headers::from_ui(response.headers_mut(), &gateway.0.cookie);
+            private_unless(response.headers_mut(), had_session, is_static);
             while_signed_in(gateway, visitor, response)
         }
         Err(outage) => Problem::from(outage).into_response(),

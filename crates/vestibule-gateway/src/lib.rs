@@ -5,6 +5,7 @@
 
 mod arrival;
 mod browser;
+mod caching;
 mod cookie;
 mod ended;
 mod feed;
