@@ -108,7 +108,7 @@ fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
     Some(path)
 }
 
-fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
+pub(crate) fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
     let (session, change) = match opened {
         Opened::Session(session) if gateway.is_ended(&session) => (None, SessionChange::End),
         Opened::Session(session) => (Some(session), SessionChange::Keep),
@@ -151,7 +151,7 @@ async fn admit(
 }
 
 /// Carries out what becomes of the cookie.
-fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
+pub(crate) fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
     let now = gateway.0.clock.now();
     let (change, since) = visitor.change();
     let change = match change {

@@ -36,6 +36,18 @@ impl Problem {
         "https_required",
         "This site takes calls over https only.",
     );
+    /// Forward-auth was asked by an address that is no proxy of ours (GW-18).
+    pub const UNTRUSTED_HOP: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "untrusted_hop",
+        "This address may not ask for others: name it with --trusted-hop.",
+    );
+    /// Forward-auth was asked about a request that can't be read (GW-18).
+    pub const BAD_FORWARDING: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        "bad_forwarding",
+        "What the proxy says of the request is missing, malformed or contradictory; the log says what.",
+    );
     /// There is nothing at this address.
     pub const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
     /// The address is right, the method isn't.

@@ -4,6 +4,7 @@ use vestibule_gateway::{FeedLost, Gateway, Site, Upstream};
 use vestibule_types::Clock;
 
 use super::RunError;
+use super::forward_auth::{forward_auth_address, forward_auth_part};
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_source};
 use super::serving::{metrics_address, metrics_part, say, serve_all};
 use crate::allowed::{check_site, public_site};
@@ -42,15 +43,18 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     if !follow(&gateway, feed_key, &url).await? {
         weak.push(NO_FEED.to_owned());
     }
+    let forward_auth = forward_auth_part(&args.hops, &gateway, &mut weak).await?;
 
     say(
         [("Site", site.origin().to_owned()), ("API", url.to_string())]
             .into_iter()
+            .chain(forward_auth_address(forward_auth.as_ref())?)
             .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}", site.origin()),
     );
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await
+    serve_all([(socket, router)].into_iter().chain(forward_auth).chain(metrics), process.drain)
+        .await
 }
 
 pub(super) fn site_parts(

@@ -1,6 +1,10 @@
+use std::net::SocketAddr;
+
 use clap::Args;
 use vestibule_gateway::{HopSettings, HostName};
 use vestibule_types::AddressRange;
+
+use super::listen;
 
 /// Proxies in front of the site.
 #[derive(Args, Clone, Debug)]
@@ -13,6 +17,10 @@ pub struct HopArgs {
     /// A further name that the site answers to, as clients put it into Host: 'vestibule.internal', 'vestibule.internal:3000'; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", env = "VESTIBULE_ALSO_HOST", value_delimiter = ',')]
     pub also_host: Vec<HostName>,
+
+    /// Address on which trusted hops may ask whether a request may pass, at /auth-request (nginx) and /forward-auth (Caddy, Traefik, Envoy); it answers with access tokens, so nobody else may reach it [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_FORWARD_AUTH_LISTEN", value_parser = listen)]
+    pub forward_auth_listen: Option<SocketAddr>,
 }
 
 impl HopArgs {

@@ -9,6 +9,7 @@ mod disk;
 mod end_all;
 mod feed;
 mod foreign;
+mod forward_auth;
 mod gateway;
 mod hops;
 mod imports;
