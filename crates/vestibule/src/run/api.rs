@@ -73,7 +73,7 @@ pub(super) async fn open_api(
         fresh_login: args.fresh_login,
         throttle: args.throttle == Switch::On,
         cors_origins: args.cors_origin.clone(),
-        trusted_proxies: args.trusted_proxy.clone(),
+        trusted_proxies: args.trusted_proxy.iter().copied().collect(),
         docs: api_docs(args, socket),
         feed_keys: feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default(),
         gateways_only: args.gateways_only,
