@@ -33,7 +33,7 @@ pub use gateway::{Gateway, GatewaySettings, NoAnswer};
 pub use guard::{Wants, ask_to_sign_in, redirect};
 pub use passage::{Passage, Stopping};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
-pub use problem::Problem;
+pub use problem::{Problem, name_request};
 pub use return_path::ReturnPath;
 pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
 pub use session::{InvalidSessionTag, Session, SessionChange, SessionTag, SessionUser, SpreadKey};

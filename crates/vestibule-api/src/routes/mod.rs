@@ -12,7 +12,7 @@ mod users;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use serde_json::Value;
@@ -20,6 +20,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Api;
 use crate::error::ApiError;
+use crate::problem;
 
 pub(crate) fn router(api: Api) -> Router {
     let mut router = Router::new();
@@ -41,6 +42,7 @@ pub(crate) fn router(api: Api) -> Router {
         .fallback(async || ApiError::NotFound("Not Found"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(map_response(headers))
+        .layer(from_fn(problem::on_request))
         .with_state(api);
     match cors {
         Some(cors) => router.layer(cors),
