@@ -27,7 +27,7 @@ pub struct HopSettings {
 ///
 /// # Errors
 /// The answer: 421 for another host or none (GW-10), 400 for a path that can't be read; and where a trusted hop
-/// says that the client came over http, a redirect for pages and 403 for everything else (TL-03).
+/// says that the client came over http, a redirect for pages and 400 for everything else (TL-03).
 pub(crate) fn arrive(gateway: &Gateway, head: &mut Parts) -> Result<(), Response> {
     let is_probe = PROBES.contains(&head.uri.path());
     let host = host::named(head);

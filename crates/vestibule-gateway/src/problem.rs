@@ -32,9 +32,9 @@ impl Problem {
     );
     /// A call over http to a site that is https (TL-03).
     pub const HTTPS_REQUIRED: Self = Self::new(
-        StatusCode::FORBIDDEN,
+        StatusCode::BAD_REQUEST,
         "https_required",
-        "This site takes calls over https only.",
+        "This site is served over https only.",
     );
     /// Forward-auth was asked by an address that is no proxy of ours (GW-18).
     pub const UNTRUSTED_HOP: Self = Self::new(
