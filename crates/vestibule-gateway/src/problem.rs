@@ -67,7 +67,7 @@ impl Problem {
     );
     /// The site is served over https only.
     pub const HTTPS_REQUIRED: Self =
-        Self::new(403, "https_required", "https required", "This site is served over https only.");
+        Self::new(400, "https_required", "https required", "This site is served over https only.");
     /// A page or call that needs a session, and there is none.
     pub const SIGNED_OUT: Self = Self::new(401, "signed_out", "Not signed in", "Not authenticated");
     /// A request to change something that did not come from this site (CS-01).

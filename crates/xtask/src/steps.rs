@@ -85,6 +85,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::node()?;
             tools::chromium()?;
             tools::postgres()?;
+            tools::proxies()?;
             packages(&browser_tests(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -107,7 +108,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
 fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
-        Step::Rust | Step::Soak => tools::postgres(),
+        Step::Rust => tools::postgres().and_then(|()| tools::proxies()),
+        Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
         Step::Browser => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use vestibule_testbed::postgres::Installed;
+use vestibule_testbed::{caddy, nginx};
 
 use crate::command::{Failure, command, probe, run};
 
@@ -74,6 +75,12 @@ pub(crate) fn chromium() -> Result<(), Failure> {
 /// PostgreSQL's programs: installed now, if they are missing and this user may. No server has to run.
 pub(crate) fn postgres() -> Result<(), Failure> {
     installed(&POSTGRES, || Installed::find().map(drop))
+}
+
+/// The proxies that tests put in front: installed now, if they are missing and this user may.
+pub(crate) fn proxies() -> Result<(), Failure> {
+    installed(&[nginx::PACKAGE], || nginx::find().map(drop))?;
+    installed(&[caddy::PACKAGE], || caddy::find().map(drop))
 }
 
 /// Looks, installs `packages` if that is ours to do, and looks again.
