@@ -34,7 +34,7 @@ impl Gateway {
             async move |visitor: Visitor, request: Request| to_ui(&gateway, &visitor, request).await
         };
         let routes = Router::new()
-            .route("/api/v1/{*path}", any(to_api).with_state(self.clone()))
+            .merge(self.api_routes())
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
             .merge(pages)
@@ -43,6 +43,16 @@ impl Gateway {
         // Around the router and not inside: the canonical path is what it routes by.
         let inside = from_fn_with_state(self.clone(), browser).layer(routes);
         Router::new().fallback_service(inside)
+    }
+}
+
+impl Gateway {
+    /// The brief's prefix, and the API's own if that is another.
+    fn api_routes(&self) -> Router {
+        let own = Some(self.0.dialect.prefix()).filter(|prefix| *prefix != "/api/v1");
+        ["/api/v1"].into_iter().chain(own).fold(Router::new(), |routes, prefix| {
+            routes.route(&format!("{prefix}/{{*path}}"), any(to_api).with_state(self.clone()))
+        })
     }
 }
 

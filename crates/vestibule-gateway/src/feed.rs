@@ -203,6 +203,7 @@ mod tests {
         let api = Router::new().route("/internal/revocations", get(handler));
         let settings = GatewaySettings {
             site: "http://localhost:3000".parse().unwrap(),
+            dialect: Default::default(),
             ui: None,
             protect: vec![],
             max_stale: Duration::from_secs(60),

@@ -13,7 +13,6 @@ use http_body_util::BodyExt as _;
 use crate::gateway::{Gateway, NoAnswer};
 use crate::headers;
 use crate::problem::Problem;
-use crate::requests::attach;
 use crate::visitor::Visitor;
 
 /// Largest body that is held for a second try, in bytes (GW-14).
@@ -27,7 +26,7 @@ pub(crate) async fn to_api(
     request: Request,
 ) -> Response {
     let path = request.uri().path().trim_end_matches('/');
-    if ["/api/v1/login", "/api/v1/refresh", "/api/v1/logout"].contains(&path) {
+    if gateway.0.dialect.is_entrance(path) {
         return Problem::NOT_FOUND.into_response();
     }
     let (method, path) = (request.method().clone(), path.to_owned());
@@ -38,6 +37,7 @@ pub(crate) async fn to_api(
         Err(NoAnswer::Outage(outage)) => return Problem::from(outage).into_response(),
     };
     headers::from_api(response.headers_mut(), &gateway.0.cookie);
+    gateway.0.dialect.withhold(response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     if response.status().is_success() {
         follow_account(&gateway, &visitor, &method, &path).await;
@@ -78,6 +78,7 @@ async fn forward(
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = parts.uri;
     *outgoing.headers_mut() = headers::toward_api(&parts.headers, &with);
+    gateway.0.dialect.disarm(outgoing.headers_mut());
 
     let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
     if visitor.session().is_some() && can_be_held {
@@ -87,7 +88,7 @@ async fn forward(
     if visitor.session().is_some() {
         // What can't be repeated goes out with a token that was made good beforehand.
         let session = gateway.fresh(visitor).await?;
-        attach(outgoing.headers_mut(), &session.access);
+        gateway.0.dialect.attach(outgoing.headers_mut(), &session.access);
     }
     Ok(gateway.send(visitor, outgoing.map(|()| body)).await?)
 }
@@ -95,7 +96,7 @@ async fn forward(
 /// A script has changed or deleted the visitor's account: the session follows.
 async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, path: &str) {
     let Some(session) = visitor.session() else { return };
-    if path != format!("/api/v1/user/{}", session.user.username) {
+    if path != format!("{}/user/{}", gateway.0.dialect.prefix(), session.user.username) {
         return;
     }
     match *method {

@@ -10,17 +10,19 @@ use http::{Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
-use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
+use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token};
 
+use crate::account::Account;
 use crate::cookie::SessionCookie;
+use crate::dialect::Dialect;
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
 use crate::guard::Guard;
 use crate::path::PathPattern;
-use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
+use crate::requests::{Answer, get, held, json};
 use crate::revoked::Revocations;
 use crate::seal::SealKeys;
-use crate::session::{Session, SessionUser, SpreadKey};
+use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
 use crate::upstream::{Outage, Upstream};
@@ -37,6 +39,7 @@ pub struct Gateway(pub(crate) Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) site: Site,
     pub(crate) api: Upstream,
+    pub(crate) dialect: Dialect,
     pub(crate) ui: Option<Upstream>,
     pub(crate) cookie: SessionCookie,
     pub(crate) guard: Guard,
@@ -55,6 +58,8 @@ pub(crate) struct Parts {
 pub struct GatewaySettings {
     /// The public origin.
     pub site: Site,
+    /// What is particular about the API.
+    pub dialect: Dialect,
     /// The web server that has the site's other pages, if there is one.
     pub ui: Option<Upstream>,
     /// Paths that need a session, besides `/dashboard/**`.
@@ -77,7 +82,7 @@ pub enum NoAnswer {
 impl Gateway {
     /// A gateway in front of `api`. It follows no revocations until it is told to.
     pub fn new(settings: GatewaySettings, keys: &SealKeys, api: Upstream, clock: Clock) -> Self {
-        let GatewaySettings { site, ui, protect, max_stale } = settings;
+        let GatewaySettings { site, dialect, ui, protect, max_stale } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
             spread: SpreadKey::new(keys),
@@ -89,6 +94,7 @@ impl Gateway {
             unconfirmed: Mutex::default(),
             site,
             api,
+            dialect,
             ui,
             clock,
         }))
@@ -166,10 +172,9 @@ impl Gateway {
     /// One refresh for everybody who asks with this session's token; `None` if it has none.
     pub(crate) async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
         let token = session.refresh.clone()?;
-        let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
-            let token = token.clone();
-            || async move { refresh(&api, &token, &clock).await }.boxed()
+            let (parts, token) = (self.0.clone(), token.clone());
+            || async move { refresh(&parts, &token).await }.boxed()
         };
         Some(self.0.flights.join(&token, refresh).await)
     }
@@ -190,7 +195,10 @@ impl Gateway {
             return Ok(response);
         }
         if session.refresh.is_none() {
-            visitor.end(self.0.clock.now());
+            if !self.is_nobody(visitor, &session.access).await? {
+                return Ok(response);
+            }
+            self.forget(visitor);
             return Err(NoAnswer::SignedOut);
         }
         self.renew(visitor, &session).await?;
@@ -207,12 +215,9 @@ impl Gateway {
     /// Whether the API refuses a token that it has just made. Then the account is gone; a 401 of one route
     /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
     async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
-        for request in ME.map(get_held) {
-            if self.send_as(visitor, &request, access).await?.status() == StatusCode::UNAUTHORIZED {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let Some(request) = self.0.dialect.me() else { return Ok(false) };
+        let response = self.send_as(visitor, &request, access).await?;
+        Ok(response.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// `GET /user/me` and its kind: the answer read as JSON, `None` for anything but 200.
@@ -224,7 +229,8 @@ impl Gateway {
         visitor: &Visitor,
         path: &str,
     ) -> Result<Option<T>, NoAnswer> {
-        let response = self.call(visitor, get_held(path)).await?;
+        let path = format!("{}{path}", self.0.dialect.prefix());
+        let response = self.call(visitor, held(Method::GET, &path, None)).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(json(response).await?)),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -244,14 +250,8 @@ impl Gateway {
         path: &str,
         fields: Option<&Value>,
     ) -> Result<Option<Detail>, NoAnswer> {
-        let body = fields.map(|fields| Bytes::from(fields.to_string())).unwrap_or_default();
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{API}{path}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .expect("a path of ours");
-        let response = self.call(visitor, request).await?;
+        let path = format!("{}{path}", self.0.dialect.prefix());
+        let response = self.call(visitor, held(method, &path, fields)).await?;
         match response.status() {
             status if status.is_success() => Ok(None),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -264,18 +264,20 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::call`].
-    pub async fn reload_user(&self, visitor: &Visitor) -> Result<User, NoAnswer> {
+    pub async fn reload_user(&self, visitor: &Visitor) -> Result<Account, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let [path, other_spelling] = ME;
-        let user = match self.read::<User>(visitor, path).await? {
-            Some(user) => user,
-            None => self.read(visitor, other_spelling).await?.ok_or(Outage::Failing)?,
-        };
-        let session = visitor.session().unwrap_or(session);
-        if session.user != snapshot(&user) {
-            visitor.replace(Session { user: snapshot(&user), ..session }, self.0.clock.now());
+        // What an API does not tell is as it was at the login.
+        let Some(request) = self.0.dialect.me() else { return Ok(session.user.into()) };
+        let answer = Answer::read(self.call(visitor, request).await?).await?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return Err(NoAnswer::SignedOut);
         }
-        Ok(user)
+        let account = self.0.dialect.account_in(&answer).ok_or(Outage::Failing)?;
+        let session = visitor.session().unwrap_or(session);
+        if session.user != account.snapshot() {
+            visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
+        }
+        Ok(account)
     }
 
     pub(crate) async fn send_as(
@@ -285,7 +287,7 @@ impl Gateway {
         access: &Token<Access>,
     ) -> Result<Response, Outage> {
         let mut request = request.clone().map(Body::from);
-        attach(request.headers_mut(), access);
+        self.0.dialect.attach(request.headers_mut(), access);
         self.send(visitor, request).await
     }
 
@@ -301,7 +303,7 @@ impl Gateway {
             request.headers_mut().insert(header::USER_AGENT, agent.clone());
         }
         request.extensions_mut().insert(ClientAddress(visitor.address()));
-        let response = self.0.api.send(request).await?;
+        let response = self.0.dialect.send(&self.0.api, request).await?;
         if !response.status().is_server_error() {
             self.tell_again();
         }
@@ -309,30 +311,22 @@ impl Gateway {
     }
 }
 
-async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refreshed {
-    let mut request = post("/refresh", "application/json", Bytes::new());
-    request.headers_mut().insert(header::COOKIE, refresh_cookie(token));
-    let response = match api.send(request).await {
-        Ok(response) => response,
-        Err(outage) => return Refreshed::Outage(outage),
+async fn refresh(parts: &Parts, token: &Token<Refresh>) -> Refreshed {
+    let Some(request) = parts.dialect.refresh(token) else { return Refreshed::Over };
+    let answer = match parts.api.send(request).await {
+        Ok(response) => Answer::read(response).await,
+        Err(outage) => Err(outage),
     };
-    match response.status() {
-        StatusCode::OK => match Tokens::read(response, clock.now()).await {
-            Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
-            Err(outage) => Refreshed::Outage(outage),
-        },
+    match answer {
+        Ok(answer) if answer.status.is_success() => {
+            match Tokens::of(&answer, &parts.dialect, parts.clock.now()) {
+                Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
+                Err(outage) => Refreshed::Outage(outage),
+            }
+        }
         // Only these are definitive (G3); 409, 429 and 5xx say nothing of the session (RF-17).
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refreshed::Over,
-        _ => Refreshed::Outage(Outage::Failing),
-    }
-}
-
-/// What a session keeps of a user.
-pub(crate) fn snapshot(user: &User) -> SessionUser {
-    SessionUser {
-        id: user.id,
-        username: user.username.clone(),
-        name: user.name.clone(),
-        email: user.email.clone(),
+        Ok(answer) if parts.dialect.is_over(answer.status, &answer.body) => Refreshed::Over,
+        Ok(_) => Refreshed::Outage(Outage::Failing),
+        Err(outage) => Refreshed::Outage(outage),
     }
 }

@@ -3,8 +3,10 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod account;
 mod browser;
 mod cookie;
+mod dialect;
 mod ended;
 mod feed;
 mod flight;
@@ -27,7 +29,9 @@ mod tokens;
 mod upstream;
 mod visitor;
 
+pub use account::{Account, AccountId};
 pub use cookie::{CookieError, Opened, SessionCookie};
+pub use dialect::{Dialect, InvalidDialect};
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
 pub use guard::{Wants, ask_to_sign_in, redirect};

@@ -76,6 +76,7 @@ async fn main() -> Result<(), Failure> {
     let parts = SiteParts {
         site: site_url.parse()?,
         secrets: Secrets { first: random_secret()?, older: Vec::new() },
+        dialect: None,
         ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
         protect: vec![],
         max_stale: Duration::from_secs(60),

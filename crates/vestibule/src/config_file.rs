@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use vestibule_gateway::Dialect;
 
 /// What the file says; without a file, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ConfigFile {}
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ConfigFile {
+    /// What is particular about the API, if it is not ours.
+    pub api: Option<Dialect>,
+}
 
 /// Why the file can't be used.
 #[derive(Debug, thiserror::Error)]

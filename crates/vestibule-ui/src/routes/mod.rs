@@ -22,8 +22,10 @@ use crate::pages::{Frame, Home, Person};
 pub fn site(gateway: Gateway) -> Router {
     let mut pages = Router::new()
         .route("/login", get(entry::login).post(entry::sign_in))
-        .route("/register", get(entry::register).post(entry::sign_up))
         .route("/logout", post(entry::sign_out));
+    if gateway.registers() {
+        pages = pages.route("/register", get(entry::register).post(entry::sign_up));
+    }
     if !gateway.has_ui() {
         pages = pages
             .route("/", get(home))
@@ -51,5 +53,6 @@ fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
     let person =
         session.map(|session| Person { name: session.user.name, username: session.user.username });
     let hint = visitor.map(Visitor::hint).unwrap_or_default().to_owned();
-    Frame { person, hint_cookie: gateway.hint_name().to_owned(), hint }
+    let hint_cookie = gateway.hint_name().to_owned();
+    Frame { person, hint_cookie, hint, is_closed: !gateway.registers() }
 }

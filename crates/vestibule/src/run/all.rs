@@ -13,6 +13,9 @@ use crate::server::listen;
 use crate::settings::Serve;
 use crate::wiring;
 
+/// Why `[api]` is refused.
+const NOT_FOREIGN: &str = "--config has a table [api], which is for the API of somebody else: run vestibule gateway --api URL, or take the table out";
+
 /// The site and the identity API in one process.
 pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let Serve { site: site_args, api: api_args, feed, data, process } = settings;
@@ -39,6 +42,9 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
     let parts = site_parts(&site_args, site.clone(), secret)?;
+    if parts.dialect.is_some() {
+        return Err(RunError::Setting(NOT_FOREIGN.to_owned()));
+    }
     let (gateway, site_router) = wiring::site(parts, Upstream::in_process(api.router()), clock);
     // Without it the site says on `/ready` that it is not; the log says why.
     let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;

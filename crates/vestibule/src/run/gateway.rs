@@ -58,12 +58,12 @@ pub(super) fn site_parts(
     site: Site,
     secrets: Secrets,
 ) -> Result<SiteParts, RunError> {
-    let ConfigFile {} =
+    let ConfigFile { api: dialect } =
         args.config.as_deref().map(ConfigFile::read).transpose()?.unwrap_or_default();
     let ui = args.ui.as_ref().map(Upstream::at).transpose();
     let ui = ui.map_err(|cause| RunError::Upstream { flag: "--ui", cause })?;
     let max_stale = Duration::from_secs(args.max_stale);
-    Ok(SiteParts { site, secrets, ui, protect: args.protect.clone(), max_stale })
+    Ok(SiteParts { site, secrets, dialect, ui, protect: args.protect.clone(), max_stale })
 }
 
 async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {
