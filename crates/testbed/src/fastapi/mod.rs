@@ -17,9 +17,9 @@ use crate::port::free_port;
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Life of an access token, in seconds.
-    pub access_seconds: u32,
+    pub access_seconds: i64,
     /// Life of a refresh token, in seconds.
-    pub refresh_seconds: u32,
+    pub refresh_seconds: i64,
     /// Whether a refresh token is good for one refresh only, which then answers the next one.
     pub rotate_refresh: bool,
     /// The time that its clock stands at, in Unix seconds, until [`Server::set_time`]; `None`: it has the system's.

@@ -7,6 +7,7 @@ mod copy;
 mod database;
 mod disk;
 mod end_all;
+mod fastapi;
 mod feed;
 mod foreign;
 mod gateway;

@@ -21,10 +21,11 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Gateway, Upstream};
+use vestibule_gateway::{Dialect, Gateway, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
+use crate::fastapi::{Fastapi, me};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const PASSWORD: &str = "Str1ngst!";
@@ -69,6 +70,8 @@ pub struct TestApi {
     pub database: Arc<TestDatabase>,
     pub inner: Api,
     pub client: Client,
+    /// Stands in for it, if this run is about that.
+    fastapi: Option<Fastapi>,
 }
 
 impl TestApi {
@@ -84,9 +87,16 @@ impl TestApi {
     pub async fn on(database: &Arc<TestDatabase>, clock: &Clock, settings: ApiSettings) -> Self {
         let store = Store::open(&database.database()).await.unwrap();
         let keys = Secret::from_random([3; 32]).into();
+        let fastapi = Fastapi::of_this_run(&settings, clock);
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
+        let router = fastapi.as_ref().map_or(router, Fastapi::router);
         let client = Client::of(Upstream::in_process(router));
-        Self { clock: clock.clone(), database: database.clone(), inner, client }
+        Self { clock: clock.clone(), database: database.clone(), inner, client, fastapi }
+    }
+
+    /// The API's routes: what a site stands in front of.
+    pub fn router(&self) -> Router {
+        self.fastapi.as_ref().map_or_else(|| self.inner.router(), Fastapi::router)
     }
 
     /// Registers `username` and answers the user.
@@ -109,7 +119,7 @@ impl TestApi {
     }
 
     pub async fn me(&self, access: &str) -> Answer {
-        self.client.get_as("/api/v1/user/me", access).await
+        self.client.get_as(me(), access).await
     }
 
     pub async fn refresh(&self, refresh: &str) -> Answer {
@@ -118,17 +128,24 @@ impl TestApi {
 
     /// The site in front of this API, in-process.
     pub fn site(&self) -> Browser {
-        self.site_over(Upstream::in_process(self.inner.router()), None)
+        self.site_over(Upstream::in_process(self.router()), None)
     }
 
     /// The site in front of this API, which `faults` befall.
     pub fn faulty_site(&self, faults: &Faults) -> Browser {
-        self.site_over(faults.around(self.inner.router()), None)
+        self.site_over(faults.around(self.router()), None)
     }
 
     /// The site in front of anything, with this API's clock.
     pub fn site_over(&self, api: Upstream, ui: Option<Upstream>) -> Browser {
         self.gateway_over(api, ui, Duration::from_secs(60)).1
+    }
+
+    /// The same for an API that speaks otherwise, as `[api]` in a settings file says.
+    pub fn site_speaking(&self, dialect: Dialect, api: Upstream) -> Browser {
+        let parts = SiteParts { dialect: Some(dialect), ..self.parts(None) };
+        let (_, router) = wiring::site(parts, api, self.clock.clone());
+        Browser::of(Upstream::in_process(router))
     }
 
     /// The same with its gateway, which can be told to follow revocations.
@@ -138,17 +155,22 @@ impl TestApi {
         ui: Option<Upstream>,
         max_stale: Duration,
     ) -> (Gateway, Browser) {
-        let parts = SiteParts {
+        let parts = SiteParts { max_stale, ..self.parts(ui) };
+        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
+        (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    fn parts(&self, ui: Option<Upstream>) -> SiteParts {
+        SiteParts {
             site: "http://localhost:3000".parse().unwrap(),
             secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
+            dialect: None,
             ui,
             protect: ["/billing/**", "/api/v1/teams/**"]
                 .map(|guarded| guarded.parse().unwrap())
                 .to_vec(),
-            max_stale,
-        };
-        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
-        (gateway, Browser::of(Upstream::in_process(router)))
+            max_stale: Duration::from_secs(60),
+        }
     }
 }
 
