@@ -24,6 +24,30 @@ impl Problem {
     /// A request to change something that did not come from this site (CS-01).
     pub const CROSS_SITE: Self =
         Self::new(StatusCode::FORBIDDEN, "cross_site", "This request did not come from this site.");
+    /// The request names another host than this site's, or none (GW-10).
+    pub const MISDIRECTED: Self = Self::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected",
+        "This site does not go by that name.",
+    );
+    /// A call over http to a site that is https (TL-03).
+    pub const HTTPS_REQUIRED: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "https_required",
+        "This site takes calls over https only.",
+    );
+    /// Forward-auth was asked by an address that is no proxy of ours (GW-18).
+    pub const UNTRUSTED_HOP: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "untrusted_hop",
+        "This address may not ask for others: name it with --trusted-hop.",
+    );
+    /// Forward-auth was asked about a request that can't be read (GW-18).
+    pub const BAD_FORWARDING: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        "bad_forwarding",
+        "What the proxy says of the request is missing, malformed or contradictory; the log says what.",
+    );
     /// There is nothing at this address.
     pub const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
     /// The address is right, the method isn't.
@@ -35,6 +59,18 @@ impl Problem {
     /// The body is over the limit of our own forms.
     pub const TOO_LARGE: Self =
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large.");
+    /// The body is over the route's limit (RL-01).
+    pub const BODY_TOO_LARGE: Self = Self::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "The body is larger than is allowed here.",
+    );
+    /// The body broke off, or is none.
+    pub const BAD_BODY: Self =
+        Self::new(StatusCode::BAD_REQUEST, "bad_body", "The body is malformed or broke off.");
+    /// The visitor has no role or tier that the route needs.
+    pub const FORBIDDEN: Self =
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This account may not do that.");
     /// The tokens of this API don't fit in a cookie (CK-04).
     pub const SESSION_TOO_LARGE: Self = Self::new(
         StatusCode::BAD_GATEWAY,
@@ -73,6 +109,13 @@ impl Problem {
     )
     .after(2);
 
+    /// The upstream is not asked now, for its own good (RL-05).
+    pub const OVERLOADED: Self = Self::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "upstream_overloaded",
+        "The server behind this site has too much to do at the moment.",
+    )
+    .after(2);
     /// Nothing is known, or nothing new enough, of sessions that were ended elsewhere (RV-03).
     pub const STALE: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,

@@ -49,17 +49,18 @@ impl Gateway {
         password: &str,
         remember: bool,
     ) -> Result<SignIn, Outage> {
-        let request = self.0.dialect.login(identifier, password, remember);
+        let dialect = self.dialect();
+        let request = dialect.login(identifier, password, remember);
         let answer = Answer::read(self.send(visitor, request).await?).await?;
         match answer.status {
-            status if self.0.dialect.is_signed_in(status) => {
-                let tokens = Tokens::of(&answer, &self.0.dialect, self.0.clock.now())?;
+            status if dialect.is_signed_in(status) => {
+                let tokens = Tokens::of(&answer, &dialect, self.0.clock.now())?;
                 let account = self.account_of(visitor, &tokens, &answer, identifier).await?;
                 self.begin(visitor, tokens, &account, remember).await?;
                 Ok(SignIn::Done)
             }
             StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(&answer.headers))),
-            status if self.0.dialect.is_wrong(status) => Ok(SignIn::Wrong),
+            status if dialect.is_wrong(status) => Ok(SignIn::Wrong),
             _ => Err(Outage::Failing),
         }
     }
@@ -73,10 +74,12 @@ impl Gateway {
         login: &Answer,
         identifier: &str,
     ) -> Result<Account, Outage> {
-        let dialect = &self.0.dialect;
+        let dialect = self.dialect();
         if let Some(request) = dialect.me() {
-            let answer =
-                Answer::read(self.send_as(visitor, &request, &tokens.access).await?).await?;
+            let answer = Answer::read(
+                self.send_as(&self.api_way(), visitor, &request, &tokens.access).await?,
+            )
+            .await?;
             return dialect.account_in(&answer).ok_or(Outage::Failing);
         }
         Ok(dialect.account(&login.body).unwrap_or_else(|| Account {
@@ -125,12 +128,13 @@ impl Gateway {
         visitor: &Visitor,
         fields: &Value,
     ) -> Result<Option<Detail>, Outage> {
-        let request = self.0.dialect.register(fields).ok_or(Outage::Failing)?;
+        let dialect = self.dialect();
+        let request = dialect.register(fields).ok_or(Outage::Failing)?;
         let answer = Answer::read(self.send(visitor, request).await?).await?;
         match answer.status {
             status if status.is_success() => Ok(None),
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
-                Ok(Some(self.0.dialect.refusal(&answer.body)))
+                Ok(Some(dialect.refusal(&answer.body)))
             }
             _ => Err(Outage::Failing),
         }
@@ -138,7 +142,7 @@ impl Gateway {
 
     /// Whether the API makes accounts.
     pub fn registers(&self) -> bool {
-        self.0.dialect.registers()
+        self.dialect().registers()
     }
 
     /// Signs the visitor out: here at once, and at the API with both tokens. A sign-out can't fail for the
@@ -229,7 +233,7 @@ impl Gateway {
     /// Shows the API both tokens. A refusal is its last word, since saying the same again changes nothing; and if it
     /// knows no way to sign out, there is nobody to tell.
     async fn say_goodbye(&self, visitor: &Visitor, session: &Session) -> Result<(), Outage> {
-        let request = self.0.dialect.logout(&session.access, session.refresh.as_ref());
+        let request = self.dialect().logout(&session.access, session.refresh.as_ref());
         let Some(request) = request else { return Ok(()) };
         match self.send(visitor, request).await?.status() {
             status if status.is_success() || status.is_redirection() => Ok(()),

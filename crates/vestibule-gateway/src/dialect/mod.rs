@@ -15,6 +15,7 @@ pub(crate) use place::{BodyPath, Place, cookie_set};
 use place::{CookieName, Shown};
 pub use settings::InvalidDialect;
 use settings::Settings;
+pub(crate) use speak::is_elsewhere;
 
 /// Where the API's routes are, unless it is said.
 const PREFIX: &str = "/api/v1";
@@ -81,11 +82,11 @@ struct Farewell {
     constants: Vec<(String, Value)>,
 }
 
-/// Who a token speaks for: the first spelling that the API knows.
+/// Who a token speaks for, and how it is spelled if not so.
 #[derive(Clone, Debug)]
 struct Me {
-    method: Method,
-    spellings: Vec<String>,
+    to: Endpoint,
+    other: Option<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -330,11 +330,10 @@ fn login(
 
 fn me(MeTable { path, method }: MeTable, prefix: &str) -> Result<Me, InvalidDialect> {
     // The FastAPI backend knows the first alone; of the second it makes the user named `me`.
-    let usual = || vec![format!("{prefix}/user/me/"), format!("{prefix}/user/me")];
-    let spellings = path.map_or_else(usual, |path| vec![path]);
-    let Endpoint { method, .. } =
-        endpoint("api.me", spellings[0].clone(), &method, &[Method::GET, Method::POST])?;
-    Ok(Me { method, spellings })
+    let other = path.is_none().then(|| format!("{prefix}/user/me"));
+    let path = path.unwrap_or_else(|| format!("{prefix}/user/me/"));
+    let to = endpoint("api.me", path, &method, &[Method::GET, Method::POST])?;
+    Ok(Me { to, other })
 }
 
 fn register(

@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::request::Parts;
@@ -16,12 +15,17 @@ use super::{BodyPath, Call, CookieName, Dialect, Encoding, Endpoint, PREFIX, Pla
 use crate::account::{Account, AccountId};
 use crate::headers::retain_cookies;
 use crate::requests::Answer;
-use crate::upstream::{Outage, Upstream};
 
 impl Dialect {
     /// Where the API's routes are, such as `/api/v1`.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// What the site passes on: the brief's, and the API's own if that is another.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let own = Some(self.prefix.as_str()).filter(|prefix| *prefix != PREFIX);
+        [PREFIX].into_iter().chain(own)
     }
 
     /// Whether accounts can be made.
@@ -86,7 +90,7 @@ impl Dialect {
     /// The request for who a token speaks for; `None` if the API does not tell.
     pub(crate) fn me(&self) -> Option<http::Request<Bytes>> {
         let me = self.me.as_ref()?;
-        let request = http::Request::builder().method(me.method.clone()).uri(&me.spellings[0]);
+        let request = http::Request::builder().method(me.to.method.clone()).uri(&me.to.path);
         Some(request.body(Bytes::new()).expect("a checked path"))
     }
 
@@ -145,10 +149,23 @@ impl Dialect {
         }
     }
 
+    /// The access token for whoever reads `Authorization` and nothing else, as forward-auth proxies copy it.
+    pub(crate) fn authorization(&self, access: &Token<Access>) -> Option<HeaderValue> {
+        match &self.call {
+            Call::Header { header, .. } if header == header::AUTHORIZATION => {
+                self.credentials(access.reveal())
+            }
+            _ => sensitive(&format!("Bearer {}", access.reveal())),
+        }
+    }
+
     /// Takes from a browser's request what would show the API a token that is not ours (GW-01).
     pub(crate) fn disarm(&self, headers: &mut HeaderMap) {
-        if let Call::Header { header, .. } = &self.call {
-            headers.remove(header);
+        match &self.call {
+            Call::Header { header, .. } => {
+                headers.remove(header);
+            }
+            Call::Cookie(name) => remove_cookie(headers, name),
         }
     }
 
@@ -190,33 +207,27 @@ impl Dialect {
         entrances.any(|entrance| bare(entrance).eq_ignore_ascii_case(bare(path)))
     }
 
-    /// Sends a request to the API. Who a token speaks for is asked for as the API spells it, however the browser
-    /// does: of `/user/me` the FastAPI backend would make the user named `me`, for everybody.
-    pub(crate) async fn send(&self, api: &Upstream, request: Request) -> Result<Response, Outage> {
+    /// A request as the API spells it, and the other spelling if that one [`is_elsewhere`]. Only who a token speaks for
+    /// is asked for otherwise than the browser does: of `/user/me` the FastAPI backend would make the user named `me`,
+    /// for everybody.
+    pub(crate) fn spelled(&self, request: Request) -> (Request, Option<Request>) {
         let Some(me) = self.me.as_ref().filter(|_| self.asks_for_me(&request)) else {
-            return api.send(request).await;
+            return (request, None);
         };
         let (mut head, _) = request.into_parts();
-        if matches!(head.method, Method::GET) {
-            head.method = me.method.clone();
+        if head.method == Method::GET {
+            head.method = me.to.method.clone();
         }
-        let (last, first) = me.spellings.split_last().expect("at least one");
-        for path in first {
-            let response = api.send(spelled(&head, path)).await?;
-            if !is_elsewhere(response.status()) {
-                return Ok(response);
-            }
-        }
-        api.send(spelled(&head, last)).await
+        let other = me.other.as_ref().map(|path| at(&head, path));
+        (at(&head, &me.to.path), other)
     }
 
     fn asks_for_me(&self, request: &Request) -> bool {
         let path = bare(request.uri().path());
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        let spellings = self.me.iter().flat_map(|me| &me.spellings);
         let is_me = path == "/api/v1/user/me"
             || path.strip_prefix(self.prefix.as_str()) == Some("/user/me")
-            || spellings.map(|spelling| bare(spelling)).any(|spelling| spelling == path);
+            || self.me.as_ref().is_some_and(|me| bare(&me.to.path) == path);
         is_read && is_me && request.body().is_end_stream()
     }
 
@@ -298,6 +309,24 @@ fn add_cookie(headers: &mut HeaderMap, name: &CookieName, value: &str) {
     }
 }
 
+fn remove_cookie(headers: &mut HeaderMap, name: &CookieName) {
+    let is_other = |pair: &&str| pair.split('=').next().map(str::trim) != Some(name.as_str());
+    let lines: Vec<String> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .map(|line| line.split(';').map(str::trim).filter(is_other).collect::<Vec<_>>().join("; "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    headers.remove(header::COOKIE);
+    let others = lines.join("; ");
+    if let Some(value) =
+        Some(others).filter(|line| !line.is_empty()).and_then(|line| sensitive(&line))
+    {
+        headers.insert(header::COOKIE, value);
+    }
+}
+
 fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::try_from(text).ok()?;
     value.set_sensitive(true);
@@ -319,7 +348,7 @@ fn bare(path: &str) -> &str {
     path.trim_end_matches('/')
 }
 
-fn spelled(head: &Parts, path: &str) -> Request {
+fn at(head: &Parts, path: &str) -> Request {
     let mut head = head.clone();
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     head.uri =
@@ -329,7 +358,7 @@ fn spelled(head: &Parts, path: &str) -> Request {
 }
 
 /// Whether an answer says no more than that this is not the way to spell it.
-fn is_elsewhere(status: StatusCode) -> bool {
+pub(crate) fn is_elsewhere(status: StatusCode) -> bool {
     status == StatusCode::NOT_FOUND
         || status == StatusCode::METHOD_NOT_ALLOWED
         || status.is_redirection()

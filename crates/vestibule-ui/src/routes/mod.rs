@@ -17,25 +17,22 @@ use vestibule_gateway::{Gateway, Visitor};
 use crate::page::show;
 use crate::pages::{Frame, Home, Person};
 
-/// The whole site: `gateway` with our pages inside. With a UI behind it, that has all pages but the two
-/// forms that lead in, unless it brings those too.
+/// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
+/// unless it brings those too: what its routes cover never comes here.
 pub fn site(gateway: Gateway) -> Router {
     let mut pages = Router::new()
         .route("/login", get(entry::login).post(entry::sign_in))
-        .route("/logout", post(entry::sign_out));
+        .route("/logout", post(entry::sign_out))
+        .route("/", get(home))
+        .route("/dashboard", get(dashboard::dashboard))
+        .route("/dashboard/", get(dashboard::dashboard))
+        .route("/dashboard/profile", post(account::save_profile))
+        .route("/dashboard/password", post(account::change_password))
+        .route("/dashboard/sessions/end", post(account::end_session))
+        .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
+        .route("/dashboard/delete", post(account::delete));
     if gateway.registers() {
         pages = pages.route("/register", get(entry::register).post(entry::sign_up));
-    }
-    if !gateway.has_ui() {
-        pages = pages
-            .route("/", get(home))
-            .route("/dashboard", get(dashboard::dashboard))
-            .route("/dashboard/", get(dashboard::dashboard))
-            .route("/dashboard/profile", post(account::save_profile))
-            .route("/dashboard/password", post(account::change_password))
-            .route("/dashboard/sessions/end", post(account::end_session))
-            .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
-            .route("/dashboard/delete", post(account::delete));
     }
     let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
     let layer = from_fn_with_state(gateway.clone(), errors::as_pages);

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Dialect, Gateway, Upstream};
+use vestibule_gateway::{Gateway, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
@@ -141,13 +141,6 @@ impl TestApi {
         self.gateway_over(api, ui, Duration::from_secs(60)).1
     }
 
-    /// The same for an API that speaks otherwise, as `[api]` in a settings file says.
-    pub fn site_speaking(&self, dialect: Dialect, api: Upstream) -> Browser {
-        let parts = SiteParts { dialect: Some(dialect), ..self.parts(None) };
-        let (_, router) = wiring::site(parts, api, self.clock.clone());
-        Browser::of(Upstream::in_process(router))
-    }
-
     /// The same with its gateway, which can be told to follow revocations.
     pub fn gateway_over(
         &self,
@@ -155,22 +148,51 @@ impl TestApi {
         ui: Option<Upstream>,
         max_stale: Duration,
     ) -> (Gateway, Browser) {
-        let parts = SiteParts { max_stale, ..self.parts(ui) };
+        self.gateway_behind(HopSettings::default(), api, ui, max_stale)
+    }
+
+    /// The same with proxies in front.
+    pub fn gateway_behind(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> (Gateway, Browser) {
+        let parts = self.site_parts(hops, api.clone(), ui, max_stale);
         let (gateway, router) = wiring::site(parts, api, self.clock.clone());
         (gateway, Browser::of(Upstream::in_process(router)))
     }
 
-    fn parts(&self, ui: Option<Upstream>) -> SiteParts {
-        SiteParts {
-            site: "http://localhost:3000".parse().unwrap(),
-            secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
-            dialect: None,
-            ui,
-            protect: ["/billing/**", "/api/v1/teams/**"]
-                .map(|guarded| guarded.parse().unwrap())
-                .to_vec(),
-            max_stale: Duration::from_secs(60),
-        }
+    /// The same with any plan.
+    pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
+        let api = plan.api.clone();
+        let parts = parts_by(plan, HopSettings::default(), max_stale);
+        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
+        (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// What the sites of these tests are made of.
+    pub fn site_parts(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> SiteParts {
+        let protect = ["/billing/**", "/api/v1/teams/**"].map(|guarded| guarded.parse().unwrap());
+        let plan = PlanSettings { ui, protect: protect.to_vec(), ..PlanSettings::new(api) };
+        parts_by(plan, hops, max_stale)
+    }
+}
+
+fn parts_by(plan: PlanSettings, hops: HopSettings, max_stale: Duration) -> SiteParts {
+    SiteParts {
+        site: "http://localhost:3000".parse().unwrap(),
+        secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
+        plan: Plan::new(plan).unwrap(),
+        max_stale,
+        hops,
     }
 }
 
@@ -259,15 +281,17 @@ impl fmt::Display for Answer {
 pub struct Client {
     to: Upstream,
     address: IpAddr,
+    /// What requests say in `Host`, unless they say it themselves.
+    host: Option<&'static str>,
 }
 
 impl Client {
     pub fn of(to: Upstream) -> Self {
-        Self { to, address: IpAddr::from([127, 0, 0, 1]) }
+        Self { to, address: IpAddr::from([127, 0, 0, 1]), host: None }
     }
 
     pub fn at_address(&self, address: [u8; 4]) -> Self {
-        Self { to: self.to.clone(), address: address.into() }
+        Self { address: address.into(), ..self.clone() }
     }
 
     pub async fn request(
@@ -289,6 +313,10 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(path);
+        let has_host = headers.iter().any(|(name, _)| *name == "host");
+        if let Some(host) = self.host.filter(|_| !has_host) {
+            request = request.header("host", host);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -349,7 +377,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn of(site: Upstream) -> Self {
-        Self { client: Client::of(site), jar: BTreeMap::new() }
+        let client = Client { host: Some("localhost:3000"), ..Client::of(site) };
+        Self { client, jar: BTreeMap::new() }
     }
 
     fn cookie(&self) -> String {
