@@ -21,7 +21,6 @@ use crate::guard::ask_to_sign_in;
 use crate::host::HostName;
 use crate::original::Original;
 use crate::problem::Problem;
-use crate::requests::attach;
 use crate::revoked::Standing;
 use crate::same_origin;
 use crate::session::Session;
@@ -140,12 +139,12 @@ fn is_handshake(headers: &HeaderMap) -> bool {
 fn identity(gateway: &Gateway, session: &Session, asked: &HeaderMap) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    attach(headers, &session.access);
-    if !headers.contains_key(AUTHORIZATION) {
+    let Some(authorization) = gateway.dialect().authorization(&session.access) else {
         return Problem::INTERNAL.into_response();
-    }
+    };
+    headers.insert(AUTHORIZATION, authorization);
     let user = &session.user;
-    headers.insert(USER_ID, HeaderValue::from(user.id.value()));
+    headers.insert(USER_ID, in_header(&user.id.to_string()));
     headers.insert(USERNAME, in_header(&user.username));
     headers.insert(EMAIL, in_header(user.email.as_deref().unwrap_or_default()));
     headers.insert(COOKIE, others(gateway, asked));

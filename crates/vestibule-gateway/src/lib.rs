@@ -3,10 +3,12 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod account;
 mod arrival;
 mod browser;
 mod caching;
 mod cookie;
+mod dialect;
 mod ended;
 mod explain;
 mod feed;
@@ -38,8 +40,10 @@ mod tokens;
 mod upstream;
 mod visitor;
 
+pub use account::{Account, AccountId};
 pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
+pub use dialect::{Dialect, InvalidDialect};
 pub use explain::Explanation;
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
