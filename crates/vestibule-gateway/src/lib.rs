@@ -53,7 +53,7 @@ pub use pass::Pass;
 pub use passage::{Passage, Stopping};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
 pub use plan::{Plan, PlanSettings};
-pub use problem::Problem;
+pub use problem::{Problem, name_request};
 pub use return_path::ReturnPath;
 pub use route::{HostPolicy, InvalidRoute, InvalidSize, RouteSpec, Size, TokenPolicy};
 pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};

@@ -23,6 +23,7 @@ mod lives;
 mod metrics;
 mod nodes;
 mod outages;
+mod problems;
 mod process;
 mod sessions;
 mod site;
