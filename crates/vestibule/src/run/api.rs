@@ -4,7 +4,7 @@ use vestibule_api::{Api, ApiSettings, SigningKeys};
 use vestibule_types::Clock;
 
 use super::secrets::{FEED_KEY, feed_key, signing_keys};
-use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
+use super::serving::{Part, host_of, metrics_address, metrics_part, say, serve_all};
 use super::{RunError, database, open_store};
 use crate::allowed::{check_api, is_loopback, short_ttl};
 use crate::key_file::{self, KeyFile, differ};
@@ -44,7 +44,7 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
         &weak,
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
     );
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await?;
+    serve_all([Part::inner(socket, router)].into_iter().chain(metrics), process.drain).await?;
     api.close().await;
     Ok(())
 }

@@ -4,9 +4,10 @@ use vestibule_gateway::{FeedLost, Gateway, Site, Upstream};
 use vestibule_types::Clock;
 
 use super::RunError;
+use super::edge::{http_address, http_part, site_edge};
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_source};
-use super::serving::{metrics_address, metrics_part, say, serve_all};
-use crate::allowed::{check_site, public_site};
+use super::serving::{Part, metrics_address, metrics_part, say, serve_all};
+use crate::allowed::{check_site, is_exposed, public_site};
 use crate::config_file::ConfigFile;
 use crate::key_file::differ;
 use crate::secrets::Secrets;
@@ -28,8 +29,8 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     let socket = listen(args.site_listen, "--site-listen").await?;
     let site = public_site(&args, &socket)?;
     let mut weak = Vec::new();
-    check_site(&site, &socket, &mut weak)?;
-    let is_exposed = !site.is_loopback();
+    check_site(&args, &site, &socket, &mut weak)?;
+    let is_exposed = is_exposed(&site, &args, &socket)?;
     let secret = auth_secret(&args, &data.data, is_exposed)?;
     let feed_key = feed_source(&feed, &data.data, is_exposed).given()?;
     let mut others = vec![(AUTH_SECRET, secret.clone())];
@@ -37,7 +38,10 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     differ(&others, None)?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
     let parts = site_parts(&args, site.clone(), secret)?;
-    let (gateway, router) = wiring::site(parts, api, Clock::system());
+    let clock = Clock::system();
+    let edge = site_edge(&args.edge, &site, &clock)?;
+    let http = http_part(&args.edge, &site, &edge).await?;
+    let (gateway, router) = wiring::site(parts, api, clock);
     find_api(&gateway, &url).await?;
     if !follow(&gateway, feed_key, &url).await? {
         weak.push(NO_FEED.to_owned());
@@ -46,11 +50,13 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     say(
         [("Site", site.origin().to_owned()), ("API", url.to_string())]
             .into_iter()
+            .chain(http_address(http.as_ref())?)
             .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}", site.origin()),
     );
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain).await
+    let parts = [Part { socket, router, edge }];
+    serve_all(parts.into_iter().chain(http).chain(metrics), process.drain).await
 }
 
 pub(super) fn site_parts(

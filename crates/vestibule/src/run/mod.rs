@@ -2,6 +2,7 @@
 
 mod all;
 mod api;
+mod edge;
 mod gateway;
 mod secrets;
 mod serving;
@@ -19,6 +20,7 @@ use crate::keys::{self, KeysError};
 use crate::operate;
 use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
 use crate::server::ListenError;
+use crate::server::tls::TlsError;
 use crate::settings::{
     ApiOnly, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
 };
@@ -39,6 +41,9 @@ pub enum RunError {
     /// `vestibule keys`.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificate of the site.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -9,6 +9,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tower::service_fn;
 use vestibule_gateway::Stopping;
 use vestibule_types::ClientAddress;
@@ -44,7 +45,20 @@ impl Shared {
             tracing::debug!(client.address = %address, "an address has too many connections");
             return;
         };
-        self.http(socket, ClientAddress(address), place, pulse).await;
+        let address = ClientAddress(address);
+        let Some(tls) = self.edge.tls.clone() else {
+            return self.http(socket, address, place, pulse).await;
+        };
+        let mut stop = self.stop.clone();
+        let handshake = tokio::select! {
+            handshake = timeout(self.edge.limits.handshake, tls.acceptor.accept(socket)) => handshake,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => self.http(stream, address, place, pulse).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_late) => tracing::debug!("a TLS handshake took too long"),
+        }
     }
 
     async fn http<S>(

@@ -1,6 +1,7 @@
 //! Sockets: listening, serving, and ending without cutting anybody off; and what stands between a socket and the router.
 
 mod answer;
+mod certificate;
 mod connection;
 pub mod framing;
 mod http2;
@@ -9,9 +10,11 @@ mod limits;
 mod outflow;
 mod paced;
 mod places;
+mod plain;
 mod pulse;
 mod refusal;
 mod strict;
+pub mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,9 +26,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 pub use limits::Limits;
 pub use places::{Addresses, Places};
+pub(crate) use plain::to_https;
 
 use connection::Shared;
 use places::Place;
+use tls::Tls;
 
 /// A socket can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,8 @@ pub struct Edge {
     pub limits: Limits,
     /// How many connections there may be.
     pub places: Places,
+    /// TLS, if it is spoken here.
+    pub tls: Option<Tls>,
     /// Whether browsers are told never to come by http (TL-01).
     pub has_hsts: bool,
 }

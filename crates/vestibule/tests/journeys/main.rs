@@ -23,3 +23,4 @@ mod served;
 mod sessions;
 mod site;
 mod support;
+mod tls;

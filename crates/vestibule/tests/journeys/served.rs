@@ -117,7 +117,10 @@ async fn read_message(stream: &mut BufReader<TcpStream>) -> Option<String> {
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    while is_chunked {
+    if !is_chunked {
+        return Some(format!("{target} {}", String::from_utf8_lossy(&body)).trim_end().to_owned());
+    }
+    loop {
         let size = usize::from_str_radix(read_line(stream).await?.split(';').next()?, 16).ok()?;
         if size == 0 {
             while !read_line(stream).await?.is_empty() {}
