@@ -9,14 +9,14 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::service_fn;
 use vestibule_gateway::Stopping;
 use vestibule_types::ClientAddress;
 
 use super::Edge;
 use super::answer::Front;
-use super::limits::Limits;
+use super::http2;
 use super::paced::Paced;
 use super::places::{AddressPlace, Place};
 use super::pulse::{Overdue, Pulse, Watch};
@@ -75,7 +75,7 @@ impl Shared {
         let front = Front { router, address, stopping, has_hsts, limits, pulse: pulse.clone() };
         let service =
             TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
-        let builder = builder(&limits);
+        let builder = builder();
         let stream = TokioIo::new(Strict::new(stream, pulse.clone(), place));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut watch = Watch::new(pulse);
@@ -99,7 +99,7 @@ impl Shared {
                     Overdue::Request => {
                         is_ending = true;
                         connection.as_mut().graceful_shutdown();
-                        farewell.as_mut().reset(tokio::time::Instant::now() + Limits::FAREWELL);
+                        farewell.as_mut().reset(Instant::now() + limits.write);
                     }
                     Overdue::Reading => {
                         tracing::debug!("a connection was cut: its client takes nothing");
@@ -113,10 +113,9 @@ impl Shared {
 }
 
 /// HTTP/1.1 and HTTP/2, as the first bytes say. The time limits are ours, not the library's: they hold for both.
-fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
-    builder.http2().timer(TokioTimer::new());
-    let _ = limits;
+    http2::limit(builder.http2().timer(TokioTimer::new()));
     builder
 }

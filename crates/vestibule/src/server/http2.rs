@@ -1,10 +1,45 @@
-//! What HTTP/2 has otherwise than HTTP/1.1, made the same before anybody reads it.
+//! HTTP/2: its limits, and what it has otherwise than HTTP/1.1, made the same before anybody reads it.
+
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderValue, header};
+use hyper_util::server::conn::auto::Http2Builder;
 
-use super::framing::{FIELDS, TARGET};
+use super::framing::{FIELDS, HEAD, TARGET};
 use super::refusal::Refusal;
+
+/// Streams at once on one connection.
+const STREAMS: u32 = 100;
+
+/// Streams that a client may take back before anybody has looked at them, and those that we had to reset; beyond that
+/// the connection ends (RUSTSEC-2024-0003, CVE-2023-44487).
+const TAKEN_BACK: usize = 20;
+const RESET: usize = 128;
+
+/// What may lie here unread, of one body and of all on a connection, in bytes; and unsent of one answer.
+const WINDOW: u32 = 512 * 1024;
+const WINDOWS: u32 = 1024 * 1024;
+const UNSENT: usize = 128 * 1024;
+
+/// How often a silent client is asked whether it is there, and how long it has to answer.
+const ASK: Duration = Duration::from_secs(30);
+const REPLY: Duration = Duration::from_secs(20);
+
+/// The library's own limits, said aloud (RL-04). It has more that can't be set: continuation frames are counted, data frames
+/// pay for what they carry little in, and no ping or settings frame is read before the last one was answered.
+pub(super) fn limit<E>(builder: &mut Http2Builder<'_, E>) {
+    builder
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(HEAD).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(TAKEN_BACK)
+        .max_local_error_reset_streams(RESET)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOWS)
+        .max_send_buf_size(UNSENT)
+        .keep_alive_interval(ASK)
+        .keep_alive_timeout(REPLY);
+}
 
 /// Gives the head one `Host` and one `Cookie` line, and holds it to the limits that [`super::framing`] keeps for HTTP/1.1.
 pub(super) fn as_http1(head: &mut Parts) -> Result<(), Refusal> {

@@ -18,9 +18,6 @@ pub struct Limits {
 impl Limits {
     /// Least that comes of a body in [`Limits::body`], in bytes.
     pub const LEAST: usize = 1024;
-
-    /// How long a connection that is to end is given to do so.
-    pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 }
 
 impl Default for Limits {

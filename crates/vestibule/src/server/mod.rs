@@ -131,3 +131,6 @@ async fn accept(
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, permit))
 }
+
+#[cfg(test)]
+mod tests;

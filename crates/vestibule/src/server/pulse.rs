@@ -82,8 +82,9 @@ impl Pulse {
         let mut doing = self.doing();
         if is_blocked {
             doing.blocked.get_or_insert_with(Instant::now);
-        } else {
-            doing.blocked = None;
+        } else if doing.blocked.take().is_some() && doing.running == 0 {
+            // The last answer was still on its way.
+            doing.idle = Some(Instant::now());
         }
     }
 
@@ -116,18 +117,18 @@ impl Pulse {
             if since + write <= now {
                 return Err(Overdue::Reading);
             }
+        } else if let Some(since) = doing.idle.filter(|_| doing.head.is_none()) {
+            until = until.min(since + idle);
+            if since + idle <= now {
+                doing.idle = None;
+                return Err(Overdue::Request);
+            }
         }
         if let Some(since) = doing.head {
             until = until.min(since + head);
             if since + head <= now {
                 (doing.head, doing.is_late) = (None, true);
                 return Err(Overdue::Head);
-            }
-        } else if let Some(since) = doing.idle {
-            until = until.min(since + idle);
-            if since + idle <= now {
-                doing.idle = None;
-                return Err(Overdue::Request);
             }
         }
         if !doing.outflows.is_empty() {
