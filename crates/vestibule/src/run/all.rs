@@ -68,8 +68,9 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
         &weak,
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
+    let places = edge.places.clone();
     let site = Part { socket: site_socket, router: site_router, edge };
-    let parts = [site, Part::inner(api_socket, api_router)];
+    let parts = [site, Part::new(api_socket, api_router, places)];
     serve_all(parts.into_iter().chain(http).chain(metrics), process.drain).await?;
     api.close().await;
     Ok(())

@@ -9,6 +9,7 @@ use vestibule_gateway::Site;
 use vestibule_types::Clock;
 
 use super::RunError;
+use super::files;
 use super::serving::{Part, host_of};
 use crate::observe::{Ids, observed};
 use crate::server::tls::{self, PemFiles, Tls};
@@ -70,9 +71,10 @@ fn limits(args: &EdgeArgs) -> Limits {
 }
 
 fn places(args: &EdgeArgs) -> Places {
-    let (all, per_address) = (args.max_connections, args.max_connections_per_address);
+    let all = files::connections(args.max_connections as usize);
+    let per_address = args.max_connections_per_address as usize;
     let is_exempt = |address: IpAddr| address.is_loopback();
-    Places::new(all as usize, per_address as usize, Arc::new(is_exempt))
+    Places::new(all, per_address, Arc::new(is_exempt))
 }
 
 fn tls(args: &EdgeArgs) -> Result<Option<Tls>, RunError> {

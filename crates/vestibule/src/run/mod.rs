@@ -3,6 +3,7 @@
 mod all;
 mod api;
 mod edge;
+mod files;
 mod gateway;
 mod secrets;
 mod serving;

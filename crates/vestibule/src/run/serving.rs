@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::RunError;
 use crate::metrics;
-use crate::server::{Edge, listen};
+use crate::server::{Edge, Places, listen};
 use crate::settings::{LogFormat, ProcessArgs};
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
@@ -37,17 +37,20 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// One that only our own parts talk to.
-    pub(super) fn inner(socket: TcpListener, router: Router) -> Self {
-        Self { socket, router, edge: Edge::default() }
+    /// One beside the site, with as many connections.
+    pub(super) fn new(socket: TcpListener, router: Router, places: Places) -> Self {
+        Self { socket, router, edge: Edge { places, ..Edge::default() } }
     }
 }
+
+/// Connections of those who read metrics. They are not the site's, which may be full when it is looked at.
+const SCRAPERS: usize = 64;
 
 /// Metrics, if they are wanted. First of all: what is counted before is lost.
 pub(super) async fn metrics_part(process: &ProcessArgs) -> Result<Option<Part>, RunError> {
     let Some(address) = process.metrics_listen else { return Ok(None) };
     let socket = listen(address, "--metrics-listen").await?;
-    Ok(Some(Part::inner(socket, metrics::start()?)))
+    Ok(Some(Part::new(socket, metrics::start()?, Places::unshared(SCRAPERS))))
 }
 
 /// Where they are, for whoever started this.

@@ -1,3 +1,4 @@
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
 use vestibule_gateway::Stopping;
 use vestibule_types::ClientAddress;
@@ -78,39 +79,48 @@ impl Shared {
         let builder = builder();
         let stream = TokioIo::new(Strict::new(stream, pulse.clone(), place));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
-        let mut watch = Watch::new(pulse);
-        let mut farewell = pin!(tokio::time::sleep(Duration::MAX));
-        let mut is_ending = false;
+        let mut watch = Watch::new(pulse.clone());
+        let mut farewell = pin!(sleep(Duration::MAX));
+        let mut has_stopped = false;
         loop {
-            tokio::select! { biased;
+            let grace = tokio::select! { biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
-                        tracing::debug!(error = &*error as &dyn std::error::Error, "a connection ended early");
+                        let error = &*error as &dyn std::error::Error;
+                        tracing::debug!(error, "a connection ended early");
                     }
                     return;
                 }
-                _ = stop.wait_for(|stop| *stop), if !is_ending => {
-                    is_ending = true;
-                    connection.as_mut().graceful_shutdown();
+                _ = stop.wait_for(|stop| *stop), if !has_stopped => {
+                    has_stopped = true;
+                    FAREWELL
                 }
-                overdue = std::future::poll_fn(|cx| watch.poll(cx)) => match overdue {
+                overdue = poll_fn(|cx| watch.poll(cx)) => match overdue {
                     // What reads the head is told by the pulse, the next time round.
-                    Overdue::Head => {}
-                    Overdue::Request => {
-                        is_ending = true;
-                        connection.as_mut().graceful_shutdown();
-                        farewell.as_mut().reset(Instant::now() + limits.write);
-                    }
+                    Overdue::Head => continue,
+                    Overdue::Request => limits.write,
                     Overdue::Reading => {
                         tracing::debug!("a connection was cut: its client takes nothing");
                         return;
                     }
                 },
-                () = farewell.as_mut() => return,
-            }
+                () = farewell.as_mut() => {
+                    if pulse.is_idle() {
+                        return;
+                    }
+                    FAREWELL
+                }
+            };
+            // HTTP/2 asks the client whether it has understood, and might wait for ever.
+            pulse.end();
+            connection.as_mut().graceful_shutdown();
+            farewell.as_mut().reset(Instant::now() + grace);
         }
     }
 }
+
+/// How long a connection without a request is given to end when the server does.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// HTTP/1.1 and HTTP/2, as the first bytes say. The time limits are ours, not the library's: they hold for both.
 fn builder() -> Builder<TokioExecutor> {

@@ -34,7 +34,7 @@ impl fmt::Debug for Places {
 impl Default for Places {
     /// Enough for what serves itself.
     fn default() -> Self {
-        Self::new(10_000, 10_000, Arc::new(|_| true))
+        Self::unshared(10_000)
     }
 }
 
@@ -43,6 +43,11 @@ impl Places {
     pub fn new(all: usize, per_address: usize, is_exempt: Addresses) -> Self {
         let all = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
         Self { all, per_address, taken: Arc::default(), is_exempt }
+    }
+
+    /// So many in all, whosever they are.
+    pub fn unshared(all: usize) -> Self {
+        Self::new(all, all, Arc::new(|_| true))
     }
 
     /// Waits for a place.

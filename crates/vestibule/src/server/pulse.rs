@@ -28,6 +28,8 @@ struct Doing {
     running: usize,
     /// No request runs.
     idle: Option<Instant>,
+    /// There will be no other request: nobody waits for one.
+    is_ending: bool,
     outflows: Vec<Weak<Outflow>>,
     /// When to look at the outflows.
     look: Instant,
@@ -53,6 +55,7 @@ impl Pulse {
             blocked: None,
             running: 0,
             idle: Some(now),
+            is_ending: false,
             outflows: Vec::new(),
             look: now,
         };
@@ -88,6 +91,17 @@ impl Pulse {
         }
     }
 
+    /// The connection is to end once nothing runs.
+    pub(super) fn end(&self) {
+        self.doing().is_ending = true;
+    }
+
+    /// Whether no request runs, and no answer is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        let doing = self.doing();
+        doing.running == 0 && doing.blocked.is_none()
+    }
+
     /// A request runs until what this answers is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Running {
         let mut doing = self.doing();
@@ -117,10 +131,10 @@ impl Pulse {
             if since + write <= now {
                 return Err(Overdue::Reading);
             }
-        } else if let Some(since) = doing.idle.filter(|_| doing.head.is_none()) {
+        } else if let Some(since) = doing.idle.filter(|_| doing.head.is_none() && !doing.is_ending)
+        {
             until = until.min(since + idle);
             if since + idle <= now {
-                doing.idle = None;
                 return Err(Overdue::Request);
             }
         }

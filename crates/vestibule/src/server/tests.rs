@@ -340,3 +340,19 @@ async fn rl_02_over_http_2_an_answer_that_is_not_taken_is_let_go_and_its_neighbo
     assert_eq!(count.load(Ordering::SeqCst), 0, "it is let go");
     assert!(timeout(Duration::from_secs(5), passing.data()).await.unwrap().unwrap().is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn rl_04_who_asks_without_listening_is_soon_not_heard_and_then_cut() {
+    for ask in [&b"\0\0\x08\x06\0\0\0\0\0********"[..], b"\0\0\0\x04\0\0\0\0\0"] {
+        let (mut client, mut gone) = connect(hello()).await;
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let started = Instant::now();
+        let mut taken = 0;
+        while client.write_all(ask).await.is_ok() {
+            taken += ask.len();
+        }
+        assert!(taken < 10 * PIPE, "{taken} bytes were taken");
+        assert!(gone.recv().await.is_none());
+        assert!((29..=31).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    }
+}

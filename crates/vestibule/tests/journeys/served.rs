@@ -30,10 +30,14 @@ pub struct Served {
 
 impl Served {
     pub async fn new(edge: Edge, router: Router) -> Self {
+        Self::draining(edge, router, LONG).await
+    }
+
+    pub async fn draining(edge: Edge, router: Router, drain: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let ended = tokio::spawn(edge.serve(listener, router, stopped, LONG));
+        let ended = tokio::spawn(edge.serve(listener, router, stopped, drain));
         Self { address, stop, ended }
     }
 
