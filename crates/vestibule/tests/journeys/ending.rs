@@ -1,6 +1,7 @@
 //! Ending with sockets of all kinds open, and being short of files (F26, F27, RL-03).
 
 use std::convert::Infallible;
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use hyper_util::rt::TokioIo;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use vestibule::server::{Edge, Places};
@@ -152,34 +153,61 @@ async fn rl_03_one_too_many_waits_for_a_place_and_one_address_has_no_more_than_i
     .await;
 }
 
+async fn open(address: &str, count: usize) -> Vec<TcpStream> {
+    let mut open = Vec::new();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(HALF).await.unwrap();
+        open.push(stream);
+    }
+    open
+}
+
+async fn is_ready_again(server: &Server) {
+    for name in ["Site", "API"] {
+        let client = server.client(name);
+        let is_ready = async || {
+            let answer = client.try_request("GET", "/ready", &[], "").await;
+            answer.is_some_and(|answer| answer.status == 200)
+        };
+        until(is_ready).await;
+    }
+}
+
 #[tokio::test]
 async fn f27_a_server_that_ran_out_of_files_goes_on_when_its_clients_have_left() {
     let folder = Folder::new();
+    let log = folder.path().join("log");
     let data = folder.path().join("data");
-    for files in [48, 128] {
-        let plain = vestibule(&[]);
-        let mut command = Command::new("sh");
-        command.env_clear().stdout(Stdio::piped()).stdin(Stdio::null());
-        command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
-        command.arg(plain.get_program());
-        command.args(["--site-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]);
-        command.args(["--data", data.to_str().unwrap()]);
-        let server = Server::spawn(command);
-        let addresses = ["Site", "API"].map(|name| server.url(name).replace("http://", ""));
-        let mut open = Vec::new();
-        for number in 0..200 {
-            let mut stream = TcpStream::connect(&addresses[number % 2]).await.unwrap();
-            stream.write_all(HALF).await.unwrap();
-            open.push(stream);
-        }
-        drop(open);
-        for name in ["Site", "API"] {
-            let client = server.client(name);
-            until(async || {
-                let answer = client.try_request("GET", "/ready", &[], "").await;
-                answer.is_some_and(|answer| answer.status == 200)
-            })
-            .await;
-        }
-    }
+    let mut command = vestibule(&["--site-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]);
+    command.args(["--data", data.to_str().unwrap()]);
+    let server = Server::spawn_logging(&mut command, fs::File::create(&log).unwrap().into());
+    let files = fs::read_dir(format!("/proc/{}/fd", server.child.id())).unwrap().count();
+    let limit = Rlimit { current: Some(files as u64 + 5), maximum: Some(files as u64 + 5) };
+    prlimit(Pid::from_child(&server.child).into(), Resource::Nofile, limit).unwrap();
+    let open = open(&server.url("Site").replace("http://", ""), 50).await;
+    let says = |text: &str| fs::read_to_string(&log).unwrap().contains(text);
+    until(async || says("a connection could not be accepted")).await;
+    drop(open);
+    is_ready_again(&server).await;
+}
+
+#[tokio::test]
+async fn rl_03_there_are_no_more_connections_than_files_allow() {
+    let folder = Folder::new();
+    let log = folder.path().join("log");
+    let data = folder.path().join("data");
+    let plain = vestibule(&[]);
+    let mut command = Command::new("sh");
+    command.env_clear().stdout(Stdio::piped()).stdin(Stdio::null());
+    command.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(plain.get_program());
+    command.args(["--site-listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"]);
+    command.args(["--data", data.to_str().unwrap()]);
+    let server = Server::spawn_logging(&mut command, fs::File::create(&log).unwrap().into());
+    let open = open(&server.url("API").replace("http://", ""), 50).await;
+    drop(open);
+    is_ready_again(&server).await;
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(log.contains("files=64 connections=16 wanted=10000"), "{log}");
+    assert!(!log.contains("could not be accepted"), "{log}");
 }
