@@ -13,7 +13,7 @@ use super::files;
 use super::serving::{Part, host_of};
 use crate::observe::{Ids, observed};
 use crate::server::tls::{self, PemFiles, Tls};
-use crate::server::{Edge, Limits, Places, listen, to_https};
+use crate::server::{Addresses, Announced, Edge, Limits, Places, listen, to_https};
 use crate::settings::EdgeArgs;
 
 /// The site's edge, whose certificate is followed from now on.
@@ -21,6 +21,7 @@ pub(super) fn site_edge(args: &EdgeArgs, site: &Site, clock: &Clock) -> Result<E
     let edge = Edge {
         limits: limits(args),
         places: places(args),
+        announced: args.proxy_protocol.then(|| Announced { by: trusted_hops() }),
         tls: tls(args)?,
         // On this machine it would bind every other server on localhost too (TL-01).
         has_hsts: site.is_https() && !site.is_loopback(),
@@ -73,8 +74,12 @@ fn limits(args: &EdgeArgs) -> Limits {
 fn places(args: &EdgeArgs) -> Places {
     let all = files::connections(args.max_connections as usize);
     let per_address = args.max_connections_per_address as usize;
-    let is_exempt = |address: IpAddr| address.is_loopback();
-    Places::new(all, per_address, Arc::new(is_exempt))
+    Places::new(all, per_address, trusted_hops())
+}
+
+/// Who is believed about addresses, and may have as many connections as there are: this machine.
+fn trusted_hops() -> Addresses {
+    Arc::new(|address: IpAddr| address.is_loopback())
 }
 
 fn tls(args: &EdgeArgs) -> Result<Option<Tls>, RunError> {

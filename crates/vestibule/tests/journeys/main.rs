@@ -21,6 +21,7 @@ mod metrics;
 mod nodes;
 mod outages;
 mod process;
+mod proxy_protocol;
 mod served;
 mod sessions;
 mod site;
