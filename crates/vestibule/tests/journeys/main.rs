@@ -28,6 +28,7 @@ mod nodes;
 mod outages;
 mod problems;
 mod process;
+mod proxy_protocol;
 mod served;
 mod sessions;
 mod site;
