@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 
 use crate::gateway::{Gateway, NoAnswer};
 use crate::headers;
+use crate::passage::Passage;
 use crate::problem::Problem;
 use crate::requests::attach;
 use crate::visitor::Visitor;
@@ -38,6 +39,8 @@ pub(crate) async fn to_api(
         Err(NoAnswer::Outage(outage)) => return Problem::from(outage).into_response(),
     };
     headers::from_api(response.headers_mut(), &gateway.0.cookie);
+    let upstream = Some(gateway.0.api.name().clone());
+    response.extensions_mut().insert(Passage { route: "/api/v1/**".into(), upstream });
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     if response.status().is_success() {
         follow_account(&gateway, &visitor, &method, &path).await;
@@ -121,6 +124,8 @@ pub(crate) async fn to_ui(gateway: &Gateway, visitor: &Visitor, request: Request
     match ui.send(outgoing).await {
         Ok(mut response) => {
             headers::from_ui(response.headers_mut(), &gateway.0.cookie);
+            let upstream = Some(ui.name().clone());
+            response.extensions_mut().insert(Passage { route: "/**".into(), upstream });
             while_signed_in(gateway, visitor, response)
         }
         Err(outage) => Problem::from(outage).into_response(),

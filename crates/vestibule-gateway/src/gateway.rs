@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
 
 use crate::cookie::SessionCookie;
+use crate::counts;
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
 use crate::guard::Guard;
@@ -157,6 +158,7 @@ impl Gateway {
             }
             Some(Refreshed::Outage(outage)) => Err(outage.into()),
             Some(Refreshed::Over) | None => {
+                counts::ended("refused");
                 visitor.end(now);
                 Err(NoAnswer::SignedOut)
             }
@@ -169,7 +171,7 @@ impl Gateway {
         let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
             let token = token.clone();
-            || async move { refresh(&api, &token, &clock).await }.boxed()
+            || async move { counts::refresh(refresh(&api, &token, &clock).await) }.boxed()
         };
         Some(self.0.flights.join(&token, refresh).await)
     }

@@ -3,8 +3,10 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod asked;
 mod browser;
 mod cookie;
+mod counts;
 mod ended;
 mod feed;
 mod flight;

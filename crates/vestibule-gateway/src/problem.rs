@@ -257,6 +257,8 @@ struct Unnamed(ProblemDetails);
 pub fn name_request(response: &mut Response, id: &str) {
     if let Some(Unnamed(mut details)) = response.extensions_mut().remove() {
         details.instance = Some(id.to_owned());
+        // A router has put in what was true until now.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
         *response.body_mut() = json(&details);
     }
 }

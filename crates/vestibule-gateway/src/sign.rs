@@ -11,6 +11,7 @@ use http::{StatusCode, header};
 use serde_json::Value;
 use vestibule_types::{Access, Detail, Token, User};
 
+use crate::counts;
 use crate::flight::Refreshed;
 use crate::gateway::{Gateway, snapshot};
 use crate::requests::{ME, attach, get_held, json, post, refresh_cookie, retry_after};
@@ -93,6 +94,7 @@ impl Gateway {
             self.sign_out(visitor).await;
         }
         visitor.replace(session, now);
+        counts::begun();
         Ok(())
     }
 
@@ -122,6 +124,7 @@ impl Gateway {
     pub async fn sign_out(&self, visitor: &Visitor) {
         let Some(session) = visitor.session() else { return };
         self.end(&session);
+        counts::ended("signed_out");
         visitor.end(self.0.clock.now());
         // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
         let told = {
@@ -206,6 +209,7 @@ impl Gateway {
     pub fn forget(&self, visitor: &Visitor) {
         if let Some(session) = visitor.session() {
             self.end(&session);
+            counts::ended("account_gone");
         }
         visitor.end(self.0.clock.now());
     }

@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,12 +18,14 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt as _, service_fn};
 use url::Url;
 
+use crate::asked::asked;
 use crate::problem::Problem;
 
 /// A server behind the gateway: an HTTP client for a fixed address, or a router in this process. Nothing in
 /// a request chooses where it goes (GW-09). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
+    name: Arc<str>,
     service: BoxCloneSyncService<Request, Response, Outage>,
 }
 
@@ -68,7 +71,7 @@ impl Upstream {
             let answer = router.clone().oneshot(request);
             async { answer.await.map_err(|never: Infallible| match never {}) }
         });
-        Self { service: BoxCloneSyncService::new(service) }
+        Self { name: "in-process".into(), service: BoxCloneSyncService::new(service) }
     }
 
     /// The server at `url`; its path, if it has one, goes in front of every path.
@@ -90,11 +93,17 @@ impl Upstream {
         Ok(Self::over(base, plain))
     }
 
+    /// What metrics call it.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     fn over<C: Connect + Clone + Send + Sync + 'static>(base: Base, connector: C) -> Self {
         let client: Client<C, Body> = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .build(connector);
+        let name = format!("{}://{}", base.scheme, base.authority).into();
         let service = service_fn(move |request: Request| {
             let (client, request) = (client.clone(), base.address(request));
             async move {
@@ -107,7 +116,7 @@ impl Upstream {
                 }
             }
         });
-        Self { service: BoxCloneSyncService::new(service) }
+        Self { name, service: BoxCloneSyncService::new(service) }
     }
 
     /// Sends one request, whose URI is a path. Bodies are streamed both ways.
@@ -115,7 +124,7 @@ impl Upstream {
     /// # Errors
     /// [`Outage`] if no answer began.
     pub async fn send(&self, request: Request) -> Result<Response, Outage> {
-        self.service.clone().oneshot(request).await
+        asked(&self.name, request, |request| self.service.clone().oneshot(request)).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
+use vestibule_types::UserId;
 
 use crate::headers::Forwarding;
 use crate::session::{Session, SessionChange};
@@ -78,7 +79,13 @@ impl Visitor {
         (state.change.clone(), state.changed_at)
     }
 
-    pub(crate) fn address(&self) -> IpAddr {
+    /// Whose session it is, as it stands now.
+    pub fn user(&self) -> Option<UserId> {
+        self.state().session.as_ref().map(|session| session.user.id)
+    }
+
+    /// Where the request came from.
+    pub fn address(&self) -> IpAddr {
         self.0.address
     }
 

@@ -10,15 +10,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use super::RunError;
+use crate::access;
 use crate::metrics;
 use crate::server::{listen, serve};
-use crate::settings::{LogFormat, ProcessArgs};
+use crate::settings::{LogFormat, ProcessArgs, Switch};
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     let filter = EnvFilter::builder().parse(&settings.log);
     let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
+    let filter = match settings.access_log {
+        Switch::On => filter,
+        Switch::Off => filter.add_directive(off(access::TARGET)),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Human => {
@@ -27,6 +33,10 @@ pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+fn off(target: &str) -> Directive {
+    format!("{target}=off").parse().expect("a target of ours")
 }
 
 /// A socket, and what is served on it.

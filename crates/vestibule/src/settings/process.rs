@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::listen;
+use super::{Switch, listen};
 
 /// The feed of revocations, from the API to its gateways.
 #[derive(Args, Clone, Debug)]
@@ -42,6 +42,10 @@ pub struct ProcessArgs {
     /// How it is logged
     #[arg(long, value_enum, env = "VESTIBULE_LOG_FORMAT", default_value_t = LogFormat::Human)]
     pub log_format: LogFormat,
+
+    /// Whether each request is logged when its answer is sent: by level info, from a status of 500 on warn
+    #[arg(long, value_enum, env = "VESTIBULE_ACCESS_LOG", default_value_t = Switch::On)]
+    pub access_log: Switch,
 
     /// Address that metrics are served on, as text for Prometheus at /metrics; they hold nothing secret, so other machines may read them [default: none]
     #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_METRICS_LISTEN", value_parser = listen)]
