@@ -7,6 +7,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Method, StatusCode, header};
+use opentelemetry::trace::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -171,7 +172,11 @@ impl Gateway {
         let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
             let token = token.clone();
-            || async move { counts::refresh(refresh(&api, &token, &clock).await) }.boxed()
+            || {
+                async move { counts::refresh(refresh(&api, &token, &clock).await) }
+                    .with_current_context()
+                    .boxed()
+            }
         };
         Some(self.0.flights.join(&token, refresh).await)
     }

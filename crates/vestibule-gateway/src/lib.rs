@@ -26,6 +26,7 @@ mod session;
 mod sign;
 mod site;
 mod tokens;
+pub mod trace;
 mod upstream;
 mod visitor;
 

@@ -14,4 +14,6 @@ pub mod run;
 pub mod secrets;
 pub mod server;
 pub mod settings;
+#[cfg(feature = "otlp")]
+pub mod traces;
 pub mod wiring;

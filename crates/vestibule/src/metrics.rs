@@ -11,6 +11,7 @@ use metrics::{
     gauge, histogram,
 };
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
+use vestibule_gateway::trace::method_of;
 
 /// How often the exporter tidies up what grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -88,13 +89,6 @@ fn way(role: &'static str, route: Option<Arc<str>>, upstream: Option<Arc<str>>) 
         Label::new("route", or_none(route)),
         Label::new("upstream", or_none(upstream)),
     ]
-}
-
-/// The methods that there are; any token is one (RFC 9110, 9.1).
-fn method_of(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] =
-        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 fn class_of(status: StatusCode) -> &'static str {

@@ -1,4 +1,4 @@
-//! What every request gets, whichever part answers it: an id, a line in the access log, a count, and a 500 in place of a panic.
+//! What every request gets, whichever part answers it: an id, a part in the trace, a line in the access log, a count, and a 500 in place of a panic.
 
 use std::any::Any;
 
@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
+use opentelemetry::trace::FutureExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
 
@@ -50,7 +51,8 @@ async fn observe(role: &'static str, ids: Ids, mut request: Request, next: Next)
     let entry = Entry::begin(role, text, &mut request);
     let span = tracing::info_span!("http.request", request.id = text);
     let request = request.map(|body| entry.receive(body));
-    let mut response = next.run(request).instrument(span).await;
+    let answering = next.run(request).instrument(span);
+    let mut response = answering.with_context(entry.trace().clone()).await;
     response.headers_mut().insert(REQUEST_ID, id);
     entry.answer(response)
 }

@@ -1,4 +1,4 @@
-//! The access log and the counts of requests: one entry a request, written when the last byte of its answer is
+//! The access log, the counts and the traces of requests: one entry a request, written when the last byte of its answer is
 //! sent, or when its client has left.
 
 mod body;
@@ -12,7 +12,9 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::{Method, StatusCode, header};
-use vestibule_gateway::{Passage, Visitor};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _};
+use opentelemetry::{Context, KeyValue};
+use vestibule_gateway::{Passage, Visitor, trace};
 use vestibule_types::{ClientAddress, SignedIn, UserId};
 
 use crate::metrics;
@@ -38,6 +40,7 @@ pub(crate) struct Entry {
     started: Instant,
     received: Arc<AtomicU64>,
     answer: Option<Answer>,
+    trace: Context,
 }
 
 /// What is known once the head of the answer is there.
@@ -82,7 +85,18 @@ impl Entry {
             started: now(),
             received: Arc::default(),
             answer: None,
+            trace: trace::begin(
+                SpanKind::Server,
+                &trace::said_by(request.headers()),
+                request.method(),
+                None,
+            ),
         }
+    }
+
+    /// Where in a trace this request is.
+    pub(crate) fn trace(&self) -> &Context {
+        &self.trace
     }
 
     /// What is read of the request's body is counted.
@@ -118,6 +132,34 @@ impl Entry {
         metrics::answered(self.role, &self.method, route, upstream, status);
     }
 
+    /// Ends this part of the trace: neither path nor query, neither names nor addresses are told.
+    fn end_trace(&self) {
+        let span = self.trace.span();
+        if let Some(route) = &self.route {
+            span.update_name(format!("{} {route}", trace::method_of(&self.method)));
+            span.set_attribute(KeyValue::new("http.route", route.clone()));
+        }
+        if let Some(upstream) = &self.upstream {
+            span.set_attribute(KeyValue::new("vestibule.upstream", upstream.clone()));
+        }
+        span.set_attribute(KeyValue::new("vestibule.role", self.role));
+        span.set_attribute(KeyValue::new("vestibule.request_id", self.request_id.clone()));
+        if let Some(answer) = &self.answer {
+            let status = i64::from(answer.status.as_u16());
+            span.set_attribute(KeyValue::new("http.response.status_code", status));
+            if answer.status.is_server_error() {
+                span.set_status(Status::error(""));
+            }
+        }
+        span.end();
+    }
+
+    fn trace_id(&self) -> Option<String> {
+        let span = self.trace.span();
+        let context = span.span_context();
+        context.is_valid().then(|| context.trace_id().to_string())
+    }
+
     fn write(&self) {
         let answer = self.answer.as_ref();
         let status = answer.map(|answer| answer.status.as_u16());
@@ -131,6 +173,7 @@ impl Entry {
                     parent: None,
                     role = self.role,
                     request.id = self.request_id,
+                    trace.id = self.trace_id(),
                     http.method = self.method.as_str(),
                     http.path = self.path,
                     http.route = self.route.as_deref(),
@@ -161,6 +204,7 @@ impl Drop for Entry {
             self.count(None);
         }
         metrics::ended(self.role);
+        self.end_trace();
         self.write();
     }
 }

@@ -17,6 +17,8 @@ use crate::access;
 use crate::metrics;
 use crate::server::{listen, serve};
 use crate::settings::{LogFormat, ProcessArgs, Switch};
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     let filter = EnvFilter::builder().parse(&settings.log);
@@ -37,6 +39,25 @@ pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
 
 fn off(target: &str) -> Directive {
     format!("{target}=off").parse().expect("a target of ours")
+}
+
+/// Collects traces as long as what it answers is held, if that is wanted.
+#[cfg(feature = "otlp")]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<Option<Traces>, RunError> {
+    let traces = settings.otlp_endpoint.as_ref();
+    let traces = traces.map(|collector| Traces::start(collector, settings.trace_ratio));
+    Ok(traces.transpose()?)
+}
+
+/// This program was built without.
+#[cfg(not(feature = "otlp"))]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<(), RunError> {
+    const NONE: &str =
+        "--otlp-endpoint: this program was built without traces. Build it with the feature otlp";
+    match settings.otlp_endpoint {
+        Some(_) => Err(RunError::Setting(NONE.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// A socket, and what is served on it.

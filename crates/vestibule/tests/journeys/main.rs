@@ -23,3 +23,4 @@ mod process;
 mod sessions;
 mod site;
 mod support;
+mod traces;
