@@ -46,6 +46,9 @@ pub(crate) enum ApiError {
     NotFresh,
     #[error("Request forbidden -- authorization will not help")]
     Forbidden,
+    /// The caller did not show that it is a gateway of ours (GW-22).
+    #[error("Only a gateway may call this API.")]
+    NotAGateway,
     #[error("{0}")]
     NotFound(&'static str),
     #[error("Method Not Allowed")]
@@ -97,6 +100,7 @@ impl ApiError {
             Self::Stale => &Kind::REFRESH_TOKEN_REPLACED,
             Self::NotFresh => &Kind::LOGIN_TOO_OLD,
             Self::Forbidden => &Kind::NOT_OWNER,
+            Self::NotAGateway => &Kind::GATEWAYS_ONLY,
             Self::NotFound(_) => &Kind::NOT_FOUND,
             Self::MethodNotAllowed => &Kind::METHOD,
             Self::Fields(_) => &Kind::FIELDS,
@@ -147,11 +151,16 @@ impl IntoResponse for ApiError {
         if let Self::Database(cause) = &self {
             tracing::error!(error = cause as &dyn std::error::Error, "the database failed");
         }
+        let is_for_gateways = matches!(self, Self::NotAGateway);
         let (kind, seconds, challenge) = (self.kind(), self.retry_after(), self.challenge());
         let mut response = kind.refuse(self.detail());
         let headers = response.headers_mut();
         headers.extend(seconds.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
         headers.extend(challenge.map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
+        if is_for_gateways {
+            // A gateway that is refused itself knows by this that nobody's session is over.
+            headers.insert("x-vestibule-gateways-only", HeaderValue::from_static("yes"));
+        }
         response
     }
 }

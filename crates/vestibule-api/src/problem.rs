@@ -20,7 +20,7 @@ pub struct Kind {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BAD_BODY,
         Self::NOT_AUTHENTICATED,
         Self::TOKEN_INVALID,
@@ -30,6 +30,7 @@ impl Kind {
         Self::REFRESH_TOKEN_INVALID,
         Self::LOGIN_TOO_OLD,
         Self::NOT_OWNER,
+        Self::GATEWAYS_ONLY,
         Self::NOT_FOUND,
         Self::METHOD,
         Self::REFRESH_TOKEN_REPLACED,
@@ -57,6 +58,7 @@ impl Kind {
         Self::new(401, "refresh_token_invalid", "Refresh token not valid");
     pub(crate) const LOGIN_TOO_OLD: Self = Self::new(403, "login_too_old", "Login too old");
     pub(crate) const NOT_OWNER: Self = Self::new(403, "not_owner", "Another's account");
+    pub(crate) const GATEWAYS_ONLY: Self = Self::new(403, "gateways_only", "Gateways only");
     pub(crate) const NOT_FOUND: Self = Self::new(404, "not_found", "Not found");
     pub(crate) const METHOD: Self = Self::new(405, "method_not_allowed", "Method not allowed");
     pub(crate) const REFRESH_TOKEN_REPLACED: Self =

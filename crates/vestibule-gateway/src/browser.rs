@@ -1,44 +1,41 @@
 //! What every request passes through, first to last: one canonical path, same origin, the session, the
 //! guard; and on the way back, the cookie.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Uri, header};
+use http::{Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
-use vestibule_types::ClientAddress;
 
+use crate::arrival::{peer, turned_away};
+use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
-use crate::forward::{to_api, to_ui};
+use crate::forward::{asks_for_events, is_websocket, pass_on};
 use crate::gateway::{Gateway, NoAnswer};
 use crate::guard::{Wants, ask_to_sign_in};
 use crate::path::CanonicalPath;
+use crate::plan::Way;
 use crate::problem::Problem;
 use crate::revoked::Standing;
-use crate::same_origin;
+use crate::role::has_role;
+use crate::route::TokenPolicy;
+use crate::same_origin::{self, CrossSite};
 use crate::session::SessionChange;
 use crate::visitor::Visitor;
 
 impl Gateway {
-    /// The whole site: `pages` inside, the API below `/api/v1`, the UI for everything else.
+    /// The whole site: `pages` inside, and what the plan sends elsewhere.
     pub fn site(&self, pages: Router) -> Router {
-        let fallback = {
-            let gateway = self.clone();
-            async move |visitor: Visitor, request: Request| to_ui(&gateway, &visitor, request).await
-        };
         let routes = Router::new()
-            .route("/api/v1/{*path}", any(to_api).with_state(self.clone()))
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
             .merge(pages)
-            .fallback(fallback)
+            .fallback(async || Problem::NOT_FOUND)
             .method_not_allowed_fallback(async || Problem::METHOD);
         // Around the router and not inside: the canonical path is what it routes by.
         let inside = from_fn_with_state(self.clone(), browser).layer(routes);
@@ -63,7 +60,11 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 }
 
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
+    if let Some(refusal) = turned_away(&gateway, &mut head) {
+        return refusal;
+    }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Problem::METHOD.into_response(); // GW-09
@@ -71,7 +72,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if same_origin::check(&head.method, &head.headers, &gateway.0.site, has_cookie).is_err() {
+    if check_origin(&gateway, &head, is_socket, has_cookie).is_err() {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return Problem::CROSS_SITE.into_response();
     }
@@ -79,13 +80,22 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let visitor = visitor(&gateway, opened, &head, now);
     head.extensions.insert(visitor.clone());
 
-    let is_guarded = gateway.0.guard.covers(&path);
-    let mut response = match admit(&gateway, &visitor, &path, is_guarded, &head).await {
-        Ok(()) => next.run(Request::from_parts(head, body)).await,
+    let plan = gateway.0.plan.load_full();
+    let way = plan.way(&head.method, &path);
+    let is_guarded = plan.guards(&path, &way);
+    let mut response = match admit(&gateway, &visitor, &path, &way, is_guarded, &head).await {
+        Ok(()) => {
+            let request = Request::from_parts(head, body);
+            match way {
+                Way::Ours => next.run(request).await,
+                Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
+                Way::NotThisMethod => Problem::METHOD.into_response(),
+            }
+        }
         Err(refusal) => refusal,
     };
     if is_guarded {
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
     }
     let mut response = finish(&gateway, &visitor, response);
     if is_doubled {
@@ -95,7 +105,18 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     response
 }
 
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+fn check_origin(
+    gateway: &Gateway,
+    head: &Parts,
+    is_socket: bool,
+    has_cookie: bool,
+) -> Result<(), CrossSite> {
+    let (headers, site) = (&head.headers, &gateway.0.site);
+    if is_socket || asks_for_events(headers) {
+        same_origin::check_handshake(headers, site, is_socket, has_cookie)?;
+    }
+    same_origin::check(&head.method, headers, site, has_cookie)
+}
 
 /// Puts the canonical path into the request: what is guarded is what is routed and sent on.
 fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
@@ -108,17 +129,15 @@ fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
     Some(path)
 }
 
-fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
+pub(crate) fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
     let (session, change) = match opened {
         Opened::Session(session) if gateway.is_ended(&session) => (None, SessionChange::End),
         Opened::Session(session) => (Some(session), SessionChange::Keep),
         Opened::Broken => (None, SessionChange::End),
         Opened::Absent | Opened::UnknownKey | Opened::Doubled => (None, SessionChange::Keep),
     };
-    let address = head.extensions.get::<ClientAddress>();
-    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
     let hint = gateway.0.cookie.hint_in(&head.headers);
-    Visitor::new(session, change, address, &head.headers, hint, now)
+    Visitor::new(session, change, peer(head), &head.headers, hint, now)
 }
 
 /// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is
@@ -128,32 +147,47 @@ async fn admit(
     gateway: &Gateway,
     visitor: &Visitor,
     path: &CanonicalPath,
+    way: &Way,
     is_guarded: bool,
     head: &Parts,
 ) -> Result<(), Response> {
-    let is_page_of_ui =
-        gateway.0.ui.is_some() && Wants::of(path.as_str(), &head.headers) == Wants::Page;
-    let is_made_fresh = is_guarded || is_page_of_ui && visitor.session().is_some();
+    let wants = Wants::of(path.as_str(), &head.headers);
+    let route = match way {
+        Way::Theirs(route) => Some(route),
+        _ => None,
+    };
+    let is_call = route.is_some_and(|route| route.token == TokenPolicy::Attach);
+    if (is_guarded || is_call) && visitor.session().is_some() {
+        same_origin::check_read(&head.headers, wants == Wants::Page && !is_call)
+            .map_err(|_| Problem::CROSS_SITE.into_response())?;
+    }
+    let is_page_of_theirs = route.is_some() && !is_call && wants == Wants::Page;
+    let is_made_fresh = is_guarded || is_page_of_theirs && visitor.session().is_some();
     if !is_made_fresh {
         return Ok(());
     }
-    let is_call = path.as_str().starts_with("/api/v1/");
+    let is_identity = route.is_some_and(|route| route.is_identity);
     let is_unknown = || gateway.0.revoked.standing() == Standing::Unknown;
-    if is_guarded && !is_call && visitor.session().is_some() && is_unknown() {
+    if is_guarded && !is_identity && visitor.session().is_some() && is_unknown() {
         return Err(Problem::STALE.into_response());
     }
     match gateway.fresh(visitor).await {
-        Ok(_) => Ok(()),
         Err(_) if !is_guarded => Ok(()),
         Err(NoAnswer::SignedOut) => {
             Err(ask_to_sign_in(&head.method, path, &head.uri, &head.headers))
         }
         Err(NoAnswer::Outage(outage)) => Err(Problem::from(outage).into_response()),
+        Ok(_) => match route.filter(|route| route.needs_role()) {
+            Some(route) => {
+                has_role(gateway, visitor, route).await.map_err(IntoResponse::into_response)
+            }
+            None => Ok(()),
+        },
     }
 }
 
 /// Carries out what becomes of the cookie.
-fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
+pub(crate) fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
     let now = gateway.0.clock.now();
     let (change, since) = visitor.change();
     let change = match change {
@@ -175,7 +209,7 @@ fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Respo
     };
     if !lines.is_empty() {
         // A kept copy of this answer would hand one person's session to the next.
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
         response.headers_mut().remove(header::ETAG);
     }
     for line in lines {

@@ -189,6 +189,7 @@ mod tests {
 
     use super::{FeedLost, Follower};
     use crate::gateway::{Gateway, GatewaySettings};
+    use crate::plan::{Plan, PlanSettings};
     use crate::revoked::Standing;
     use crate::seal::SealKeys;
     use crate::upstream::{Outage, Upstream};
@@ -201,14 +202,15 @@ mod tests {
         let asked = Arc::new(AtomicU32::new(0));
         let handler = move || answer(asked.fetch_add(1, Ordering::SeqCst));
         let api = Router::new().route("/internal/revocations", get(handler));
+        let api = Upstream::in_process(api);
         let settings = GatewaySettings {
             site: "http://localhost:3000".parse().unwrap(),
-            ui: None,
-            protect: vec![],
+            plan: Plan::new(PlanSettings::new(api.clone())).unwrap(),
+            hops: crate::arrival::HopSettings::default(),
             max_stale: Duration::from_secs(60),
         };
         let keys = SealKeys::new(Secret::from_random([5; 32]), vec![]);
-        Gateway::new(settings, &keys, Upstream::in_process(api), Clock::stopped_at(1_000_000))
+        Gateway::new(settings, &keys, api, Clock::stopped_at(1_000_000))
     }
 
     fn page(cursor: &str) -> Response {

@@ -1,104 +1,201 @@
-//! Requests that are passed on: to the API with the Bearer token, to the UI as they are.
-
-use std::time::Duration;
+//! Requests that are passed on, as their route says: with the visitor's token or without, and everything that
+//! comes back: answers, streams, sockets.
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt as _;
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use hyper::upgrade::{OnUpgrade, on};
 
-use crate::gateway::{Gateway, NoAnswer};
-use crate::headers;
-use crate::passage::Passage;
+use crate::caching::{is_static, make_private, private_unless};
+use crate::gateway::{Gateway, NoAnswer, Payload};
+use crate::headers::{self, Crossing};
+use crate::passage::Stopping;
+use crate::plan::Way;
 use crate::problem::Problem;
-use crate::requests::attach;
+use crate::route::{HostPolicy, Route, TokenPolicy};
+use crate::stream::{Until, over, tunnel};
+use crate::upstream::{Fault, Outage, TakesTrailers, Upload};
 use crate::visitor::Visitor;
 
 /// Largest body that is held for a second try, in bytes (GW-14).
 const HELD: u64 = 64 * 1024;
 
-/// `/api/v1/*`: to the API, with the visitor's token. A visitor without a session is passed on without one:
-/// the API knows what is public. Signing in, staying and out are the gateway's own and never pass raw.
-pub(crate) async fn to_api(
-    State(gateway): State<Gateway>,
-    visitor: Visitor,
-    request: Request,
-) -> Response {
-    let path = request.uri().path().trim_end_matches('/');
-    if ["/api/v1/login", "/api/v1/refresh", "/api/v1/logout"].contains(&path) {
-        return Problem::NOT_FOUND.into_response();
-    }
-    let (method, path) = (request.method().clone(), path.to_owned());
-    let answer = forward(&gateway, &visitor, request).await;
-    let mut response = match answer {
-        Ok(response) => response,
-        Err(NoAnswer::SignedOut) => return Problem::SIGNED_OUT.into_response(),
-        Err(NoAnswer::Outage(outage)) => return Problem::from(outage).into_response(),
-    };
-    headers::from_api(response.headers_mut(), &gateway.0.cookie);
-    let upstream = Some(gateway.0.api.name().clone());
-    response.extensions_mut().insert(Passage { route: "/api/v1/**".into(), upstream });
-    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-    if response.status().is_success() {
-        follow_account(&gateway, &visitor, &method, &path).await;
-    }
-    while_signed_in(&gateway, &visitor, response)
-}
-
-/// An event stream ends with the session that it was opened in (RV-10): the browser then asks again, and is told.
-fn while_signed_in(gateway: &Gateway, visitor: &Visitor, response: Response) -> Response {
-    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let is_stream = kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
-    let Some(session) = visitor.session().filter(|_| is_stream) else { return response };
-    let (gateway, mut ends) = (gateway.clone(), gateway.0.ends.subscribe());
-    let ended = Box::pin(async move {
-        let left = session.ends_at.saturating_sub(gateway.0.clock.now());
-        let over = tokio::time::sleep(Duration::from_secs(left.max(0).unsigned_abs()));
-        let mut over = std::pin::pin!(over);
-        while !gateway.is_ended(&session) {
-            tokio::select! {
-                changed = ends.changed() => if changed.is_err() { break },
-                () = &mut over => break,
-            }
-        }
-    });
-    response.map(|body| Body::from_stream(body.into_data_stream().take_until(ended)))
-}
-
-const NO_STORE: http::HeaderValue = http::HeaderValue::from_static("private, no-store");
-
-async fn forward(
+/// Passes a request on by its route.
+pub(crate) async fn pass_on(
     gateway: &Gateway,
     visitor: &Visitor,
+    route: &Route,
     request: Request,
+) -> Response {
+    let answer = carry(gateway, visitor, route, request).await;
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(route.passage());
+    response
+}
+
+async fn carry(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    route: &Route,
+    mut request: Request,
+) -> Result<Response, Problem> {
+    let dialect = gateway.dialect();
+    // Signing in, staying and out are the gateway's own and never pass raw.
+    if route.is_identity && dialect.is_entrance(route.target(request.uri()).path()) {
+        return Err(Problem::NOT_FOUND);
+    }
+    if request.body().size_hint().lower() > route.body_limit {
+        return Err(Problem::BODY_TOO_LARGE);
+    }
+    let stopping = request.extensions().get::<Stopping>().cloned();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let client = is_websocket(&request).then(|| on(&mut request));
+    let (request, upload) = Upload::watch(request, route.body_limit);
+
+    let answer = send(gateway, visitor, route, request, client.is_some()).await;
+    let mut response = answer.map_err(|no| match upload.fault() {
+        Some(Fault::TooLarge) => Problem::BODY_TOO_LARGE,
+        Some(Fault::Client) => Problem::BAD_BODY,
+        None => no.into(),
+    })?;
+    let over = over(gateway, visitor.session(), stopping);
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(gateway, client, response, over);
+    }
+    match route.is_identity {
+        true => {
+            headers::from_api(response.headers_mut(), &gateway.0.cookie);
+            dialect.withhold(response.headers_mut());
+        }
+        false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
+    }
+    if route.token == TokenPolicy::Attach && !route.cacheable {
+        make_private(response.headers_mut());
+    } else if !is_static(&path) {
+        private_unless(response.headers_mut(), visitor.session().is_some(), route.cacheable);
+    }
+    if route.is_identity && response.status().is_success() {
+        follow_account(gateway, visitor, &method, &path).await;
+    }
+    if is_event_stream(response.headers()) {
+        return Ok(response.map(|body| Body::new(Until::new(body, over))));
+    }
+    Ok(response)
+}
+
+async fn send(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    route: &Route,
+    request: Request,
+    is_upgrade: bool,
 ) -> Result<Response, NoAnswer> {
     let (parts, body) = request.into_parts();
+    let is_stream = is_upgrade || asks_for_events(&parts.headers);
+    let outgoing = outgoing(gateway, visitor, route, parts, is_upgrade);
+    let way = route.way(is_stream);
+    if route.token != TokenPolicy::Attach || visitor.session().is_none() {
+        return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
+    }
+    let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
+    let payload = if can_be_held {
+        Payload::Held(body.collect().await.map_err(|_| Outage::Broken)?.to_bytes())
+    } else {
+        Payload::Streamed(body)
+    };
+    gateway.ask(&way, visitor, outgoing, payload).await
+}
+
+/// The request without its body, as the upstream gets it. We answer `Expect` ourselves, as soon as the body is
+/// read (RFC 9110, 10.1.1).
+fn outgoing(
+    gateway: &Gateway,
+    visitor: &Visitor,
+    route: &Route,
+    parts: Parts,
+    is_upgrade: bool,
+) -> http::Request<()> {
+    let is_attached = route.token == TokenPolicy::Attach;
+    let crossing = Crossing {
+        cookies: route.cookies,
+        authorization: route.token == TokenPolicy::Pass,
+        host: route.host == HostPolicy::Site,
+        // Servers of sockets look at the origin themselves.
+        origin: !is_attached || is_upgrade,
+    };
     let with = visitor.forwarding(&gateway.0.site);
     let mut outgoing = http::Request::new(());
     *outgoing.method_mut() = parts.method;
-    *outgoing.uri_mut() = parts.uri;
-    *outgoing.headers_mut() = headers::toward_api(&parts.headers, &with);
+    *outgoing.uri_mut() = route.target(&parts.uri);
+    *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
+    if route.token != TokenPolicy::Pass {
+        gateway.dialect().disarm(outgoing.headers_mut());
+    }
+    outgoing.headers_mut().remove(EXPECT);
+    if headers::takes_trailers(&parts.headers) {
+        outgoing.extensions_mut().insert(TakesTrailers);
+    }
+    if is_upgrade {
+        headers::upgrade(outgoing.headers_mut());
+    }
+    if let Some(upload) = parts.extensions.get::<Upload>() {
+        outgoing.extensions_mut().insert(upload.clone());
+    }
+    outgoing
+}
 
-    let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
-    if visitor.session().is_some() && can_be_held {
-        let body = body.collect().await.map_err(|_| crate::upstream::Outage::Broken)?.to_bytes();
-        return gateway.call(visitor, outgoing.map(|()| body)).await;
-    }
-    if visitor.session().is_some() {
-        // What can't be repeated goes out with a token that was made good beforehand.
-        let session = gateway.fresh(visitor).await?;
-        attach(outgoing.headers_mut(), &session.access);
-    }
-    Ok(gateway.send(visitor, outgoing.map(|()| body)).await?)
+/// The upstream has changed the protocol: if that is what was asked for, both sides are joined.
+fn switch(
+    gateway: &Gateway,
+    client: Option<OnUpgrade>,
+    mut response: Response,
+    over: crate::stream::Over,
+) -> Result<Response, Problem> {
+    let is_asked_for = has_token(response.headers(), UPGRADE, "websocket");
+    let Some(client) = client.filter(|_| is_asked_for) else { return Err(Problem::BROKEN) };
+    tunnel(client, on(&mut response), over);
+    let mut switched = StatusCode::SWITCHING_PROTOCOLS.into_response();
+    *switched.headers_mut() = std::mem::take(response.headers_mut());
+    headers::from_upstream(switched.headers_mut(), &gateway.0.cookie);
+    headers::upgrade(switched.headers_mut());
+    Ok(switched)
+}
+
+/// Whether a client asks for a WebSocket (RFC 6455, 4.2.1). Other protocols are not offered: an `Upgrade` header is
+/// then passed over, as RFC 9110, 7.8 allows.
+pub(crate) fn is_websocket(request: &Request) -> bool {
+    request.method() == Method::GET
+        && request.version() == http::Version::HTTP_11
+        && has_token(request.headers(), CONNECTION, "upgrade")
+        && has_token(request.headers(), UPGRADE, "websocket")
+}
+
+fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether a client is about to follow server-sent events.
+pub(crate) fn asks_for_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
 }
 
 /// A script has changed or deleted the visitor's account: the session follows.
 async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, path: &str) {
     let Some(session) = visitor.session() else { return };
-    if path != format!("/api/v1/user/{}", session.user.username) {
+    let own = format!("{}/user/{}", gateway.dialect().prefix(), session.user.username);
+    if path.trim_end_matches('/') != own {
         return;
     }
     match *method {
@@ -112,23 +209,12 @@ async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, p
     }
 }
 
-/// Everything that is not ours: to the web server behind the site.
-pub(crate) async fn to_ui(gateway: &Gateway, visitor: &Visitor, request: Request) -> Response {
-    let Some(ui) = &gateway.0.ui else { return Problem::NOT_FOUND.into_response() };
-    let (parts, body) = request.into_parts();
-    let with = visitor.forwarding(&gateway.0.site);
-    let mut outgoing = http::Request::new(body);
-    *outgoing.method_mut() = parts.method;
-    *outgoing.uri_mut() = parts.uri;
-    *outgoing.headers_mut() = headers::toward_ui(&parts.headers, &with, &gateway.0.cookie);
-    match ui.send(outgoing).await {
-        Ok(mut response) => {
-            headers::from_ui(response.headers_mut(), &gateway.0.cookie);
-            let upstream = Some(ui.name().clone());
-            response.extensions_mut().insert(Passage { route: "/**".into(), upstream });
-            while_signed_in(gateway, visitor, response)
+impl From<NoAnswer> for Problem {
+    fn from(no: NoAnswer) -> Self {
+        match no {
+            NoAnswer::SignedOut => Self::SIGNED_OUT,
+            NoAnswer::Outage(outage) => outage.into(),
         }
-        Err(outage) => Problem::from(outage).into_response(),
     }
 }
 
@@ -140,11 +226,14 @@ impl Gateway {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Option<Response> {
-        self.0.ui.as_ref()?;
+        let path = crate::path::CanonicalPath::parse(uri.path()).ok()?;
+        let Way::Theirs(route) = self.0.plan.load().elsewhere(&Method::GET, &path) else {
+            return None;
+        };
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        let response = to_ui(self, visitor, request).await;
+        let response = pass_on(self, visitor, &route, request).await;
         (response.status() != StatusCode::NOT_FOUND).then_some(response)
     }
 }

@@ -1,32 +1,39 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use opentelemetry::trace::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
-use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
+use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, TrustedHops};
 
+use crate::account::Account;
+use crate::arrival::HopSettings;
 use crate::cookie::SessionCookie;
 use crate::counts;
+use crate::dialect::{Dialect, is_elsewhere};
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
-use crate::guard::Guard;
-use crate::path::PathPattern;
-use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
+use crate::host::Hosts;
+use crate::plan::Plan;
+use crate::requests::{Answer, get, held, json};
 use crate::revoked::Revocations;
 use crate::seal::SealKeys;
-use crate::session::{Session, SessionUser, SpreadKey};
+use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
-use crate::upstream::{Outage, Upstream};
+use crate::upstream::{Outage, PATIENCE, SILENCE, Upstream};
 use crate::visitor::Visitor;
+
+/// A token that a refresh brought so few seconds ago is not refreshed because of a 401; less for short lives.
+const BRAND_NEW: i64 = 30;
 
 /// How often one request follows refreshed tokens that are due again at once.
 const MOST_REFRESHES: usize = 3;
@@ -39,9 +46,10 @@ pub struct Gateway(pub(crate) Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) site: Site,
     pub(crate) api: Upstream,
-    pub(crate) ui: Option<Upstream>,
     pub(crate) cookie: SessionCookie,
-    pub(crate) guard: Guard,
+    pub(crate) plan: ArcSwap<Plan>,
+    pub(crate) hosts: Hosts,
+    pub(crate) trusted: TrustedHops,
     pub(crate) ended: Arc<Ended>,
     pub(crate) revoked: Revocations,
     pub(crate) clock: Clock,
@@ -57,12 +65,12 @@ pub(crate) struct Parts {
 pub struct GatewaySettings {
     /// The public origin.
     pub site: Site,
-    /// The web server that has the site's other pages, if there is one.
-    pub ui: Option<Upstream>,
-    /// Paths that need a session, besides `/dashboard/**`.
-    pub protect: Vec<PathPattern>,
+    /// What goes where.
+    pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused (RV-03).
     pub max_stale: Duration,
+    /// Proxies in front of it.
+    pub hops: HopSettings,
 }
 
 /// Why a call for a visitor has no answer.
@@ -79,11 +87,13 @@ pub enum NoAnswer {
 impl Gateway {
     /// A gateway in front of `api`. It follows no revocations until it is told to.
     pub fn new(settings: GatewaySettings, keys: &SealKeys, api: Upstream, clock: Clock) -> Self {
-        let GatewaySettings { site, ui, protect, max_stale } = settings;
+        let GatewaySettings { site, plan, max_stale, hops } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
             spread: SpreadKey::new(keys),
-            guard: Guard::new(protect),
+            plan: ArcSwap::from_pointee(plan),
+            hosts: Hosts::new(&site, hops.also_hosts),
+            trusted: hops.trusted,
             ended: Arc::new(Ended::new(clock.clone())),
             revoked: Revocations::new(max_stale),
             flights: Flights::new(clock.clone()),
@@ -91,14 +101,18 @@ impl Gateway {
             unconfirmed: Mutex::default(),
             site,
             api,
-            ui,
             clock,
         }))
     }
 
-    /// Whether the site has pages elsewhere.
-    pub fn has_ui(&self) -> bool {
-        self.0.ui.is_some()
+    /// From now on requests go by this plan; those under way end by the one they began with.
+    pub fn replace_plan(&self, plan: Plan) {
+        self.0.plan.store(Arc::new(plan));
+    }
+
+    /// How the API is spoken to.
+    pub(crate) fn dialect(&self) -> Arc<Dialect> {
+        self.0.plan.load().dialect.clone()
     }
 
     /// Name of the cookie by which scripts notice that the session is another.
@@ -169,11 +183,10 @@ impl Gateway {
     /// One refresh for everybody who asks with this session's token; `None` if it has none.
     pub(crate) async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
         let token = session.refresh.clone()?;
-        let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
-            let token = token.clone();
+            let (parts, dialect, token) = (self.0.clone(), self.dialect(), token.clone());
             || {
-                async move { counts::refresh(refresh(&api, &token, &clock).await) }
+                async move { counts::refresh(refresh(&parts, &dialect, &token).await) }
                     .with_current_context()
                     .boxed()
             }
@@ -191,19 +204,47 @@ impl Gateway {
         visitor: &Visitor,
         request: http::Request<Bytes>,
     ) -> Result<Response, NoAnswer> {
+        let (parts, body) = request.into_parts();
+        let request = http::Request::from_parts(parts, ());
+        self.ask(&self.api_way(), visitor, request, Payload::Held(body)).await
+    }
+
+    /// Asks an upstream for the visitor, with his token kept fresh. If it says that this one is dead, there is one
+    /// refresh and, if the body is held whole, one more try (GW-14, GW-20).
+    pub(crate) async fn ask(
+        &self,
+        way: &AskedBy<'_>,
+        visitor: &Visitor,
+        request: http::Request<()>,
+        payload: Payload,
+    ) -> Result<Response, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
+        let body = match payload {
+            Payload::Held(body) => body,
+            // What can't be repeated goes out once.
+            Payload::Streamed(body) => {
+                let mut request = request.map(|()| body);
+                self.dialect().attach(request.headers_mut(), &session.access);
+                return Ok(self.send_by(way, visitor, request).await?);
+            }
+        };
+        let request = request.map(|()| body);
+        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        if !self.is_worth_a_refresh(&session, &response, way.is_identity) {
             return Ok(response);
         }
         if session.refresh.is_none() {
-            visitor.end(self.0.clock.now());
+            if !self.is_nobody(visitor, &session.access).await? {
+                return Ok(response);
+            }
+            self.forget(visitor);
             return Err(NoAnswer::SignedOut);
         }
         self.renew(visitor, &session).await?;
         let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
-        let response = self.send_as(visitor, &request, &session.access).await?;
-        if response.status() == StatusCode::UNAUTHORIZED
+        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        if way.is_identity
+            && response.status() == StatusCode::UNAUTHORIZED
             && self.is_nobody(visitor, &session.access).await?
         {
             self.forget(visitor);
@@ -211,15 +252,28 @@ impl Gateway {
         Ok(response)
     }
 
+    /// A 401 is, if the API that made the token says so, or another one in as many words (RFC 6750, 3.1); but not
+    /// of a token that a refresh has just brought: who refuses that refuses the next one too (GW-20, F15).
+    fn is_worth_a_refresh(
+        &self,
+        session: &Session,
+        response: &Response,
+        is_identity: bool,
+    ) -> bool {
+        let age = self.0.clock.now() - session.access_from;
+        let is_brand_new = session.access_from > session.began
+            && (0..BRAND_NEW.min(session.access_life() / 4)).contains(&age);
+        let is_refused = response.status() == StatusCode::UNAUTHORIZED
+            && (is_identity || says_invalid_token(response.headers()));
+        is_refused && !is_brand_new
+    }
+
     /// Whether the API refuses a token that it has just made. Then the account is gone; a 401 of one route
     /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
     async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
-        for request in ME.map(get_held) {
-            if self.send_as(visitor, &request, access).await?.status() == StatusCode::UNAUTHORIZED {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let Some(request) = self.dialect().me() else { return Ok(false) };
+        let response = self.send_as(&self.api_way(), visitor, &request, access).await?;
+        Ok(response.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// `GET /user/me` and its kind: the answer read as JSON, `None` for anything but 200.
@@ -231,7 +285,8 @@ impl Gateway {
         visitor: &Visitor,
         path: &str,
     ) -> Result<Option<T>, NoAnswer> {
-        let response = self.call(visitor, get_held(path)).await?;
+        let path = format!("{}{path}", self.dialect().prefix());
+        let response = self.call(visitor, held(Method::GET, &path, None)).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(json(response).await?)),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -251,14 +306,8 @@ impl Gateway {
         path: &str,
         fields: Option<&Value>,
     ) -> Result<Option<Detail>, NoAnswer> {
-        let body = fields.map(|fields| Bytes::from(fields.to_string())).unwrap_or_default();
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{API}{path}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .expect("a path of ours");
-        let response = self.call(visitor, request).await?;
+        let path = format!("{}{path}", self.dialect().prefix());
+        let response = self.call(visitor, held(method, &path, fields)).await?;
         match response.status() {
             status if status.is_success() => Ok(None),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -271,29 +320,42 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::call`].
-    pub async fn reload_user(&self, visitor: &Visitor) -> Result<User, NoAnswer> {
+    pub async fn reload_user(&self, visitor: &Visitor) -> Result<Account, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let [path, other_spelling] = ME;
-        let user = match self.read::<User>(visitor, path).await? {
-            Some(user) => user,
-            None => self.read(visitor, other_spelling).await?.ok_or(Outage::Failing)?,
-        };
+        // What an API does not tell is as it was at the login.
+        let Some(answer) = self.who(visitor).await? else { return Ok(session.user.into()) };
+        let account = self.dialect().account_in(&answer).ok_or(Outage::Failing)?;
         let session = visitor.session().unwrap_or(session);
-        if session.user != snapshot(&user) {
-            visitor.replace(Session { user: snapshot(&user), ..session }, self.0.clock.now());
+        if session.user != account.snapshot() {
+            visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
         }
-        Ok(user)
+        Ok(account)
+    }
+
+    /// What the API says of the visitor; `None` if it has no route for that.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub(crate) async fn who(&self, visitor: &Visitor) -> Result<Option<Answer>, NoAnswer> {
+        let Some(request) = self.dialect().me() else { return Ok(None) };
+        let answer = Answer::read(self.call(visitor, request).await?).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
+            status if status.is_success() => Ok(Some(answer)),
+            _ => Err(Outage::Failing.into()),
+        }
     }
 
     pub(crate) async fn send_as(
         &self,
+        way: &AskedBy<'_>,
         visitor: &Visitor,
         request: &http::Request<Bytes>,
         access: &Token<Access>,
     ) -> Result<Response, Outage> {
         let mut request = request.clone().map(Body::from);
-        attach(request.headers_mut(), access);
-        self.send(visitor, request).await
+        self.dialect().attach(request.headers_mut(), access);
+        self.send_by(way, visitor, request).await
     }
 
     /// Sends a request to the API with what it is to know of the visitor.
@@ -302,44 +364,90 @@ impl Gateway {
         visitor: &Visitor,
         mut request: Request,
     ) -> Result<Response, Outage> {
-        let with = visitor.forwarding(&self.0.site);
-        crate::headers::introduce(request.headers_mut(), &with);
+        crate::headers::introduce(request.headers_mut(), &visitor.forwarding(&self.0.site));
         if let Some(agent) = visitor.agent() {
             request.headers_mut().insert(header::USER_AGENT, agent.clone());
         }
+        self.send_by(&self.api_way(), visitor, request).await
+    }
+
+    pub(crate) async fn send_by(
+        &self,
+        way: &AskedBy<'_>,
+        visitor: &Visitor,
+        mut request: Request,
+    ) -> Result<Response, Outage> {
         request.extensions_mut().insert(ClientAddress(visitor.address()));
-        let response = self.0.api.send(request).await?;
-        if !response.status().is_server_error() {
+        let (request, other) = match way.is_identity {
+            true => self.dialect().spelled(request),
+            false => (request, None),
+        };
+        let mut response = way.upstream.send_within(request, way.patience, way.silence).await?;
+        if let Some(other) = other.filter(|_| is_elsewhere(response.status())) {
+            response = way.upstream.send_within(other, way.patience, way.silence).await?;
+        }
+        if way.is_identity && !response.status().is_server_error() {
             self.tell_again();
         }
         Ok(response)
     }
-}
 
-async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refreshed {
-    let mut request = post("/refresh", "application/json", Bytes::new());
-    request.headers_mut().insert(header::COOKIE, refresh_cookie(token));
-    let response = match api.send(request).await {
-        Ok(response) => response,
-        Err(outage) => return Refreshed::Outage(outage),
-    };
-    match response.status() {
-        StatusCode::OK => match Tokens::read(response, clock.now()).await {
-            Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
-            Err(outage) => Refreshed::Outage(outage),
-        },
-        // Only these are definitive (G3); 409, 429 and 5xx say nothing of the session (RF-17).
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refreshed::Over,
-        _ => Refreshed::Outage(Outage::Failing),
+    pub(crate) fn api_way(&self) -> AskedBy<'_> {
+        AskedBy {
+            upstream: &self.0.api,
+            patience: PATIENCE,
+            silence: Some(SILENCE),
+            is_identity: true,
+        }
     }
 }
 
-/// What a session keeps of a user.
-pub(crate) fn snapshot(user: &User) -> SessionUser {
-    SessionUser {
-        id: user.id,
-        username: user.username.clone(),
-        name: user.name.clone(),
-        email: user.email.clone(),
+/// An upstream, and how it is waited for.
+pub(crate) struct AskedBy<'a> {
+    pub(crate) upstream: &'a Upstream,
+    /// For the head of the answer.
+    pub(crate) patience: Duration,
+    /// For the next piece of its body.
+    pub(crate) silence: Option<Duration>,
+    /// Whether it is the API that makes the tokens.
+    pub(crate) is_identity: bool,
+}
+
+/// A request's body.
+pub(crate) enum Payload {
+    /// Whole, so that it can be sent twice.
+    Held(Bytes),
+    /// As it comes.
+    Streamed(Body),
+}
+
+fn says_invalid_token(headers: &HeaderMap) -> bool {
+    let challenges = headers.get_all(header::WWW_AUTHENTICATE).into_iter();
+    challenges.filter_map(|value| value.to_str().ok()).any(|value| value.contains("invalid_token"))
+}
+
+async fn refresh(parts: &Parts, dialect: &Dialect, token: &Token<Refresh>) -> Refreshed {
+    let Some(request) = dialect.refresh(token) else { return Refreshed::Over };
+    let answer = match parts.api.send(request).await {
+        Ok(response) => Answer::read(response).await,
+        Err(outage) => Err(outage),
+    };
+    match answer {
+        Ok(answer) if answer.headers.contains_key("x-vestibule-gateways-only") => {
+            tracing::error!(
+                "the API does not know this gateway: both need the same feed key and the right time"
+            );
+            Refreshed::Outage(Outage::Failing)
+        }
+        Ok(answer) if answer.status.is_success() => {
+            match Tokens::of(&answer, dialect, parts.clock.now()) {
+                Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
+                Err(outage) => Refreshed::Outage(outage),
+            }
+        }
+        // Only these are definitive (G3); 409, 429 and 5xx say nothing of the session (RF-17).
+        Ok(answer) if dialect.is_over(answer.status, &answer.body) => Refreshed::Over,
+        Ok(_) => Refreshed::Outage(Outage::Failing),
+        Err(outage) => Refreshed::Outage(outage),
     }
 }

@@ -7,18 +7,31 @@ use crate::path::{CanonicalPath, PathPattern};
 use crate::problem::Problem;
 use crate::return_path::ReturnPath;
 
-/// The paths that need a session: `/dashboard/**`, and what the settings add.
+/// The paths that need a session: `/dashboard/**`, and what the settings add; or, in a private site, all but
+/// those that the settings call public (GW-06).
 #[derive(Clone, Debug)]
-pub(crate) struct Guard(Vec<PathPattern>);
+pub(crate) struct Guard {
+    protect: Vec<PathPattern>,
+    private: bool,
+    public: Vec<PathPattern>,
+}
 
 impl Guard {
-    pub(crate) fn new(protect: Vec<PathPattern>) -> Self {
+    pub(crate) fn new(protect: Vec<PathPattern>, private: bool, public: Vec<PathPattern>) -> Self {
         let dashboard = "/dashboard/**".parse().expect("the pattern is legal");
-        Self(std::iter::once(dashboard).chain(protect).collect())
+        Self { protect: std::iter::once(dashboard).chain(protect).collect(), private, public }
     }
 
+    /// Which rule it is, for people.
+    pub(crate) fn reason(&self, path: &CanonicalPath) -> String {
+        let rule = self.protect.iter().find(|rule| rule.matches(path));
+        rule.map_or("the site is private".to_owned(), |rule| format!("{rule} is protected"))
+    }
+
+    /// Where one rule protects and another does not, it is protected.
     pub(crate) fn covers(&self, path: &CanonicalPath) -> bool {
-        self.0.iter().any(|pattern| pattern.matches(path))
+        let is_among = |patterns: &[PathPattern]| patterns.iter().any(|rule| rule.matches(path));
+        is_among(&self.protect) || self.private && !is_among(&self.public)
     }
 }
 
@@ -132,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_dashboard_is_guarded_and_what_settings_add() {
-        let guard = Guard::new(vec!["/billing".parse().unwrap()]);
+        let guard = Guard::new(vec!["/billing".parse().unwrap()], false, vec![]);
         for (path, covered) in [
             ("/dashboard", true),
             ("/dashboard/", true),
@@ -145,6 +158,24 @@ mod tests {
             ("/billing/x", false),
             ("/dashboards", false),
             ("/", false),
+        ] {
+            assert_eq!(guard.covers(&CanonicalPath::parse(path).unwrap()), covered, "{path}");
+        }
+    }
+
+    #[test]
+    fn gw_06_a_private_site_is_open_where_it_says_so() {
+        let public = ["/", "/pricing/**", "/dashboard/help"].map(|rule| rule.parse().unwrap());
+        let guard = Guard::new(vec![], true, public.to_vec());
+        for (path, covered) in [
+            ("/", false),
+            ("/pricing", false),
+            ("/pricing/eu", false),
+            ("/Pricing", true),
+            ("/prices", true),
+            ("/pricing/../account", true),
+            ("/dashboard/help", true),
+            ("/anything", true),
         ] {
             assert_eq!(guard.covers(&CanonicalPath::parse(path).unwrap()), covered, "{path}");
         }

@@ -3,7 +3,10 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, ORIGIN, REFERER, SET_COOKIE};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
+    REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cookie::{SessionCookie, name_set_by};
@@ -20,45 +23,99 @@ pub struct Forwarding<'a> {
     pub request_id: &'a HeaderValue,
 }
 
-/// A request's headers as the API gets them: no cookie and nothing of the browser's. The caller adds
-/// `Authorization`; the HTTP client adds `Host`.
-pub fn toward_api(from: &HeaderMap, with: &Forwarding<'_>) -> HeaderMap {
+/// What of a request's headers an upstream gets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Crossing {
+    /// The cookies, without ours (GW-04).
+    pub cookies: bool,
+    /// `Authorization`, as the client sent it.
+    pub authorization: bool,
+    /// The site's `Host`; otherwise the HTTP client adds the upstream's own.
+    pub host: bool,
+    /// What browsers say of a request's origin. An API that is called with a token has no use for it.
+    pub origin: bool,
+}
+
+/// A request's headers as an upstream gets them. The caller adds the token.
+pub fn toward(
+    from: &HeaderMap,
+    with: &Forwarding<'_>,
+    crossing: Crossing,
+    cookie: &SessionCookie,
+) -> HeaderMap {
+    let authorization = from.get(AUTHORIZATION).filter(|_| crossing.authorization).cloned();
     let mut headers = cleaned(from, |name| {
-        matches!(*name, COOKIE | ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
+        let is_origin =
+            matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-");
+        *name == COOKIE && !crossing.cookies || is_origin && !crossing.origin
     });
-    introduce(&mut headers, with);
-    headers
-}
-
-/// A request's headers as the UI gets them: with the public `Host` and with every cookie but ours
-/// (GW-04).
-pub fn toward_ui(from: &HeaderMap, with: &Forwarding<'_>, cookie: &SessionCookie) -> HeaderMap {
-    let mut headers = cleaned(from, |_| false);
     cookie.strip(&mut headers);
-    headers.insert(HOST, ascii(with.site.authority()));
+    if crossing.host {
+        headers.insert(HOST, ascii(with.site.authority()));
+    }
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    // Without it, HTTP/1.1 carries no trailers (RFC 9110, 6.6.2).
+    if let Some(trailer) = from.get(TRAILER).filter(|_| from.contains_key(TRANSFER_ENCODING)) {
+        headers.insert(TRAILER, trailer.clone());
+    }
     introduce(&mut headers, with);
     headers
 }
 
-/// Makes an answer of the API fit for the browser: [`from_ui`], and the API's own token cookies stay
+/// Whether a client can take trailers: gRPC's way of saying so. Only HTTP/2 upstreams are told, for which it is no
+/// matter of the connection (RFC 9113, 8.2.2).
+pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
+    from.get(TE).is_some_and(|te| te.to_str().is_ok_and(|te| te.contains("trailers")))
+}
+
+/// Asks for a WebSocket, or grants one: the only protocol that we change to (RFC 6455, 4.1; GW-15).
+pub(crate) fn upgrade(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// Makes an answer of the API fit for the browser: [`from_upstream`], and the API's own token cookies stay
 /// here (CK-12).
 pub fn from_api(headers: &mut HeaderMap, cookie: &SessionCookie) {
-    from_ui(headers, cookie);
+    from_upstream(headers, cookie);
     retain_cookies(headers, |name| {
         !API_COOKIES.iter().any(|tokens| name.eq_ignore_ascii_case(tokens.as_bytes()))
     });
 }
 
-/// Makes an answer of the UI fit for the browser: hop-by-hop headers, what the server says of itself,
+/// Makes an answer of an upstream fit for the browser: hop-by-hop headers, what the server says of itself,
 /// identity headers and cookies in our name stay here (GW-03, GW-21, CK-10).
-pub fn from_ui(headers: &mut HeaderMap, cookie: &SessionCookie) {
+pub fn from_upstream(headers: &mut HeaderMap, cookie: &SessionCookie) {
+    let trailer = headers.get(TRAILER).cloned();
     remove_hop_by_hop(headers);
+    headers.extend(trailer.map(|trailer| (TRAILER, trailer)));
     remove_where(headers, |name| {
         let folded = folded(name);
         is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
             || is_in(&folded, &SERVER, &SERVER_BEGINNINGS)
     });
     retain_cookies(headers, |name| !cookie.owns(name));
+}
+
+/// Trailers come after everybody has decided: none may say what only a head may (RFC 9110, 6.5.1), nor what
+/// only we may.
+pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
+    remove_hop_by_hop(trailers);
+    remove_where(trailers, |name| {
+        is_ours_to_say(name)
+            || matches!(
+                *name,
+                CONTENT_LENGTH
+                    | COOKIE
+                    | SET_COOKIE
+                    | HOST
+                    | AUTHORIZATION
+                    | CACHE_CONTROL
+                    | CONTENT_TYPE
+            )
+    });
 }
 
 /// The client's headers without hop-by-hop ones, without those that only we may send, and without
@@ -70,17 +127,32 @@ fn cleaned(from: &HeaderMap, drop: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     headers
 }
 
-/// Tells an upstream of the request, whatever it was told before.
+/// Tells an upstream of the request, whatever it was told before: who asked, for which host, over what. The
+/// client stands alone in the list of hops; those in between are ours, and nobody has to know how many there are
+/// to find it.
 pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
     let said = [
+        ("forwarded", forwarded(with)),
         ("x-forwarded-for", ascii(&with.client.to_string())),
         ("x-forwarded-host", ascii(with.site.authority())),
+        ("x-forwarded-port", HeaderValue::from(with.site.port())),
         ("x-forwarded-proto", HeaderValue::from_static(with.site.scheme())),
         ("x-request-id", with.request_id.clone()),
     ];
     for (name, value) in said {
         headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// RFC 7239, 4: what has a colon in it is quoted, an IPv6 address in brackets besides.
+fn forwarded(with: &Forwarding<'_>) -> HeaderValue {
+    let client = match with.client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let (host, proto) = (with.site.authority(), with.site.scheme());
+    let quote = if host.contains(':') { "\"" } else { "" };
+    ascii(&format!("for={client};host={quote}{host}{quote};proto={proto}"))
 }
 
 fn ascii(text: &str) -> HeaderValue {
@@ -129,7 +201,8 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
     }
 }
 
-fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
+/// Keeps the cookies that an answer sets only if their names may pass.
+pub(crate) fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
     let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     headers.remove(SET_COOKIE);
     for line in lines.into_iter().filter(|line| may_pass(name_set_by(line.as_bytes()))) {
@@ -157,31 +230,42 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// Who called, for what, and how. `Proxy` is here because CGI makes `HTTP_PROXY` of it.
-const ROUTING: [&str; 12] = [
+const ROUTING: [&str; 15] = [
     "clientip",
+    "cfipcountry",
+    "cfvisitor",
     "fastlyclientip",
+    "flyclientip",
     "forwarded",
     "frontendhttps",
     "proxy",
     "trueclientip",
     "xhost",
     "xproxyuserip",
-    "xrealip",
     "xrequestid",
     "xscheme",
+    "xscriptname",
     "xurlscheme",
 ];
-const ROUTING_BEGINNINGS: [&str; 10] = [
+const ROUTING_BEGINNINGS: [&str; 18] = [
     "cfconnectingip",
+    "xaccel",
     "xarrclientcert",
     "xarrssl",
+    "xazure",
     "xclusterclient",
     "xenvoy",
     "xforward",
     "xhttpmethod",
     "xmethodoverride",
+    "xmsforwarded",
+    "xnfclient",
     "xoriginal",
+    "xoriginating",
+    "xreal",
     "xrewrite",
+    "xsendfile",
+    "xvercel",
 ];
 
 /// What Next.js says to itself (CVE-2025-29927).
@@ -189,7 +273,7 @@ const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
 const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
 
 /// Who is signed in: our own words, and those of the proxies that applications are written to believe.
-const IDENTITY: [&str; 12] = [
+const IDENTITY: [&str; 15] = [
     "authorization",
     "xaccesstoken",
     "xaccount",
@@ -197,34 +281,47 @@ const IDENTITY: [&str; 12] = [
     "xgroups",
     "xidtoken",
     "xidentity",
+    "xisadmin",
     "xpreferredusername",
     "xrole",
     "xroles",
+    "xscopes",
     "xsubject",
+    "xtokensubject",
     "xusername",
 ];
-const IDENTITY_BEGINNINGS: [&str; 17] = [
+const IDENTITY_BEGINNINGS: [&str; 27] = [
     "cfaccess",
+    "oidc",
     "remote",
+    "shib",
     "sslclient",
     "tailscale",
     "xamznoidc",
+    "xanonymousconsumer",
     "xappengine",
     "xauth",
     "xclient",
+    "xconsumer",
+    "xcredential",
     "xgoogauthenticated",
     "xgoogiap",
     "xjwt",
     "xmsclientprincipal",
     "xmstoken",
+    "xoidc",
+    "xpomerium",
     "xremote",
+    "xsaml",
+    "xshib",
     "xssl",
     "xuser",
     "xvestibule",
+    "xwebauth",
 ];
 
-/// What helps nobody but an attacker (ASVS 13.4.6).
-const SERVER: [&str; 3] = ["server", "xpoweredby", "xruntime"];
+/// What helps nobody but an attacker (ASVS 13.4.6), and what a proxy in front of us would obey.
+const SERVER: [&str; 5] = ["server", "xaccelredirect", "xpoweredby", "xruntime", "xsendfile"];
 const SERVER_BEGINNINGS: [&str; 2] = ["xaspnet", "xdebug"];
 
 #[cfg(test)]
@@ -259,7 +356,9 @@ mod tests {
         let (site, request_id) = (site(), HeaderValue::from_static("r-1"));
         let client = "203.0.113.7".parse().unwrap();
         let with = Forwarding { client, site: &site, request_id: &request_id };
-        [toward_api(&map(fields), &with), toward_ui(&map(fields), &with, &cookie())]
+        let api = Crossing { cookies: false, authorization: false, host: false, origin: false };
+        let ui = Crossing { cookies: true, host: true, origin: true, ..api };
+        [api, ui].map(|crossing| toward(&map(fields), &with, crossing, &cookie()))
     }
 
     #[test]
@@ -285,7 +384,13 @@ mod tests {
             X-Goog-IAP-JWT-Assertion X-Goog-Authenticated-User-Email X-MS-Client-Principal
             X-MS-Client-Principal-Name X-MS-Token-AAD-Id-Token Cf-Access-Jwt-Assertion
             Cf-Access-Authenticated-User-Email Tailscale-User-Login X-AppEngine-User-Email X-JWT-Assertion
-            X-Email X-Groups X-Roles X-Preferred-Username X-Id-Token X-Access-Token X-Account X-Identity";
+            X-Email X-Groups X-Roles X-Preferred-Username X-Id-Token X-Access-Token X-Account X-Identity
+            X-Accel-Redirect X-Accel-Mapping X-Sendfile-Type X-Real-Scheme X-Real-Port X-Originating-IP
+            X-Script-Name X-Vercel-Forwarded-For X-Nf-Client-Connection-Ip X-Azure-ClientIP
+            X-Ms-Forwarded-Client-Ip CF-Visitor CF-IPCountry Fly-Client-IP X-Consumer-Username X-Consumer-Id
+            X-Credential-Identifier X-Anonymous-Consumer X-WEBAUTH-USER X-Pomerium-Claim-Email
+            X-Pomerium-Jwt-Assertion OIDC-Claim-Sub X-Oidc-Sub Shib-Session-Id X-Shib-Uid X-Saml-User
+            X-Token-Subject X-Scopes X-Is-Admin";
         let mut spellings = 0;
         for name in NAMES.split_whitespace() {
             for spelling in [
@@ -356,17 +461,37 @@ mod tests {
             ("x-forwarded-for", "10.0.0.1"),
             ("x-forwarded-for", "10.0.0.2"),
             ("x-forwarded-host", "evil.test"),
+            ("forwarded", "for=10.0.0.1;host=evil.test"),
+            ("x-forwarded-port", "1"),
             ("x-request-id", "forged"),
         ]) {
             for (name, value) in [
+                ("forwarded", "for=203.0.113.7;host=app.example.com;proto=https"),
                 ("x-forwarded-for", "203.0.113.7"),
                 ("x-forwarded-host", "app.example.com"),
+                ("x-forwarded-port", "443"),
                 ("x-forwarded-proto", "https"),
                 ("x-request-id", "r-1"),
             ] {
                 let values: Vec<_> = headers.get_all(name).iter().collect();
                 assert_eq!(values, [value], "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_forwarded_is_spelled_as_the_standard_has_it() {
+        for (client, site, expected) in [
+            ("203.0.113.7", "https://a.test", "for=203.0.113.7;host=a.test;proto=https"),
+            ("2001:db8::7", "https://a.test", "for=\"[2001:db8::7]\";host=a.test;proto=https"),
+            ("::1", "http://[::1]:3000", "for=\"[::1]\";host=\"[::1]:3000\";proto=http"),
+        ] {
+            let (site, request_id) = (site.parse().unwrap(), HeaderValue::from_static("r-1"));
+            let client = client.parse().unwrap();
+            let mut headers = HeaderMap::new();
+            introduce(&mut headers, &Forwarding { client, site: &site, request_id: &request_id });
+            assert_eq!(headers["forwarded"], expected);
+            assert_eq!(headers["x-forwarded-for"], client.to_string().as_str());
         }
     }
 
@@ -420,12 +545,13 @@ mod tests {
             ("server", "uvicorn"),
             ("x-powered-by", "Next.js"),
             ("x-debug-token", "d"),
+            ("x-accel-redirect", "/internal"),
             ("x-user-id", "7"),
             ("x_user_id", "7"),
             ("x-auth-token", "t"),
             ("x-vestibule-identity", "j"),
         ]);
-        for make_fit in [from_api, from_ui] {
+        for make_fit in [from_api, from_upstream] {
             let mut headers = answer.clone();
             make_fit(&mut headers, &cookie());
             assert_eq!(headers, HeaderMap::new());
@@ -466,6 +592,6 @@ mod tests {
             headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>()
         };
         assert_eq!(left(from_api), ["theme=dark; Path=/", "lang=de"]);
-        assert_eq!(left(from_ui).len(), 4);
+        assert_eq!(left(from_upstream).len(), 4);
     }
 }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
 /// A request's path in the one spelling that guard, router, limiter and upstream all see (GW-05).
@@ -176,6 +177,22 @@ impl PathPattern {
         let mut segments = path.segments();
         let admits = |piece: &Piece| segments.next().is_some_and(|segment| piece.admits(segment));
         self.pieces.iter().all(admits) && (self.and_below || segments.next().is_none())
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::AnyOne => out.write_str("/*")?,
+                Piece::Exactly(name) => write!(out, "/{name}")?,
+            }
+        }
+        match (self.and_below, self.pieces.is_empty()) {
+            (true, _) => out.write_str("/**"),
+            (false, true) => out.write_str("/"),
+            (false, false) => Ok(()),
+        }
     }
 }
 
@@ -397,6 +414,13 @@ mod tests {
             ("/a.b", "/a%2Eb", true),
         ] {
             assert_eq!(pattern(text).matches(&path(raw)), covered, "{text} and {raw}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_shown_as_it_was_written() {
+        for text in ["/", "/**", "/account", "/a/*/b", "/dashboard/**", "/*/**"] {
+            assert_eq!(pattern(text).to_string(), text);
         }
     }
 

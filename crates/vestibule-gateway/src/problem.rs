@@ -21,13 +21,14 @@ pub struct Problem {
 
 impl Problem {
     /// Every problem there is.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BAD_PATH,
         Self::BAD_BODY,
         Self::BAD_FORWARDING,
         Self::HTTPS_REQUIRED,
         Self::SIGNED_OUT,
         Self::CROSS_SITE,
+        Self::UNTRUSTED_HOP,
         Self::FORBIDDEN,
         Self::UPGRADE_REFUSED,
         Self::NOT_FOUND,
@@ -75,6 +76,13 @@ impl Problem {
         "cross_site",
         "From another site",
         "This request did not come from this site.",
+    );
+    /// Forward-auth was asked by an address that is no proxy of ours (GW-18).
+    pub const UNTRUSTED_HOP: Self = Self::new(
+        403,
+        "untrusted_hop",
+        "Not a known proxy",
+        "This address may not ask for others: name it with --trusted-hop.",
     );
     /// The visitor is signed in, and lacks the role or tier that the route asks for.
     pub const FORBIDDEN: Self =
@@ -257,7 +265,7 @@ struct Unnamed(ProblemDetails);
 pub fn name_request(response: &mut Response, id: &str) {
     if let Some(Unnamed(mut details)) = response.extensions_mut().remove() {
         details.instance = Some(id.to_owned());
-        // A router has put in what was true until now.
+        // The router has measured the body that this one replaces.
         response.headers_mut().remove(header::CONTENT_LENGTH);
         *response.body_mut() = json(&details);
     }

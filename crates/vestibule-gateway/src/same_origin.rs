@@ -38,6 +38,45 @@ pub fn check(
     is_ours.then_some(()).ok_or(CrossSite)
 }
 
+/// Lets a handshake pass that opens a socket, or a stream of events: its `Origin` is the site's or, for a stream, the
+/// browser calls it `same-origin`. No rule of the browser's protects these; only a client without a session may
+/// leave both out (CS-06).
+///
+/// # Errors
+/// [`CrossSite`] for anything else.
+pub fn check_handshake(
+    headers: &HeaderMap,
+    site: &Site,
+    is_socket: bool,
+    has_session_cookie: bool,
+) -> Result<(), CrossSite> {
+    let fetch_site = at_most_one(headers, &SEC_FETCH_SITE)?;
+    let is_ours = match (fetch_site, at_most_one(headers, &ORIGIN)?) {
+        (None | Some("same-origin"), Some(origin)) => site.admits_origin(origin),
+        (Some("same-origin"), None) => !is_socket || !has_session_cookie,
+        (None, None) => !has_session_cookie,
+        (Some(_), _) => false,
+    };
+    is_ours.then_some(()).ok_or(CrossSite)
+}
+
+/// Lets a read by a visitor who is signed in pass if another site has no part in it. Pages may be visited from
+/// anywhere; what is not a page may not be read from elsewhere, nor visited (CS-05).
+///
+/// # Errors
+/// [`CrossSite`] if it has.
+pub fn check_read(headers: &HeaderMap, is_page: bool) -> Result<(), CrossSite> {
+    match at_most_one(headers, &SEC_FETCH_SITE)? {
+        Some("cross-site" | "same-site") if !is_page => Err(CrossSite),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `Origin` is there, once, and is the site's.
+pub(crate) fn names_site(headers: &HeaderMap, site: &Site) -> bool {
+    matches!(at_most_one(headers, &ORIGIN), Ok(Some(origin)) if site.admits_origin(origin))
+}
+
 fn at_most_one<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
-use vestibule_types::UserId;
 
+use crate::account::AccountId;
 use crate::headers::Forwarding;
 use crate::session::{Session, SessionChange};
 use crate::site::Site;
@@ -80,8 +80,8 @@ impl Visitor {
     }
 
     /// Whose session it is, as it stands now.
-    pub fn user(&self) -> Option<UserId> {
-        self.state().session.as_ref().map(|session| session.user.id)
+    pub fn user(&self) -> Option<AccountId> {
+        self.state().session.as_ref().map(|session| session.user.id.clone())
     }
 
     /// Where the request came from.

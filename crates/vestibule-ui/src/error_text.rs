@@ -25,7 +25,7 @@ pub(crate) fn words(problem: Problem) -> Words {
             "What was sent broke off on its way, or isn't what this page expects. Nothing was saved.",
             "Go back and send it again.",
         ),
-        "bad_forwarding" => (
+        "bad_forwarding" | "untrusted_hop" => (
             "Something in between is set up wrongly",
             "A server on the way to this site passed your request on in a form that we can't read.",
             "You can't mend this: tell the people who run this site.",

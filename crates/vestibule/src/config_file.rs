@@ -1,13 +1,24 @@
 //! The file of `--config`: what is too much for flags. A key that is not known is an error (DF-02).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use vestibule_gateway::{Dialect, RouteSpec, UpstreamSpec};
 
 /// What the file says; without a file, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ConfigFile {}
+pub struct ConfigFile {
+    /// What is particular about the API, if it is not ours.
+    pub api: Option<Dialect>,
+    /// Servers behind the site, by the names that routes use.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, UpstreamSpec>,
+    /// Which path goes where; the first route that covers a path takes it. Those of flags go first.
+    #[serde(default)]
+    pub routes: Vec<RouteSpec>,
+}
 
 /// Why the file can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod metrics;
 pub mod observe;
 mod operate;
+pub mod plans;
 pub mod run;
 pub mod secrets;
 pub mod server;

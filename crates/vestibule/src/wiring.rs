@@ -8,7 +8,7 @@ use http::header::CACHE_CONTROL;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{
-    Gateway, GatewaySettings, InvalidUpstream, PathPattern, Problem, SealKeys, Site, Upstream,
+    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, Problem, SealKeys, Site, Upstream,
 };
 use vestibule_types::{Clock, Detail};
 
@@ -24,12 +24,12 @@ pub struct SiteParts {
     pub site: Site,
     /// Seal the cookie.
     pub secrets: Secrets,
-    /// The web server behind the site, if there is one.
-    pub ui: Option<Upstream>,
-    /// Paths that need a session, besides `/dashboard/**`.
-    pub protect: Vec<PathPattern>,
+    /// What goes where.
+    pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused.
     pub max_stale: Duration,
+    /// Proxies in front of the site.
+    pub hops: HopSettings,
 }
 
 /// The API, and what is served on its own socket: its routes and its documentation.
@@ -57,9 +57,9 @@ pub async fn api(
 
 /// The site in front of `api`, and its gateway, which follows no revocations yet.
 pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
-    let SiteParts { site, secrets, ui, protect, max_stale } = parts;
+    let SiteParts { site, secrets, plan, max_stale, hops } = parts;
     let keys = SealKeys::new(secrets.first, secrets.older);
-    let settings = GatewaySettings { site, ui, protect, max_stale };
+    let settings = GatewaySettings { site, plan, max_stale, hops };
     let gateway = Gateway::new(settings, &keys, api, clock);
     let router = caught(vestibule_ui::site(gateway.clone()), || Problem::INTERNAL);
     let router = vestibule_ui::with_error_pages(&gateway, router);

@@ -2,6 +2,7 @@
 
 mod all;
 mod api;
+mod forward_auth;
 mod gateway;
 mod secrets;
 mod serving;
@@ -13,16 +14,16 @@ use vestibule_api::{Database, OperateError, Store};
 use vestibule_gateway::InvalidUpstream;
 use vestibule_types::Clock;
 
-use crate::config_file::ConfigError;
 use crate::key_file::SIGNING_KEY;
 use crate::keys::{self, KeysError};
 use crate::operate;
+use crate::plans::{PlanError, Plans};
 use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
 use crate::server::ListenError;
 use crate::settings::{
-    ApiOnly, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
+    ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
 };
-use crate::wiring::DATABASE;
+use crate::wiring::{self, DATABASE};
 
 use secrets::secret_variable;
 use serving::{start_log, start_traces};
@@ -81,9 +82,9 @@ pub enum RunError {
         "the API at {0} refuses this gateway's feed key. Give both the same VESTIBULE_FEED_KEY, or the gateway none"
     )]
     FeedKey(String),
-    /// The file of `--config`.
+    /// What goes where.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Plan(#[from] PlanError),
     /// The collection of metrics.
     #[error(transparent)]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -127,6 +128,7 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
             Role::Serve(settings) => all::run(settings).await?,
             Role::Api(settings) => api::run(settings).await?,
             Role::Gateway(settings) => gateway::run(settings).await?,
+            Role::Check(settings) => check(settings)?,
             Role::Migrate(settings) => migrate(settings).await?,
             Role::Keys(what) => change_keys(what)?,
             Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
@@ -140,6 +142,29 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
 /// One line for a person, on standard error.
 pub fn say_error(error: &RunError) {
     let _ = writeln!(std::io::stderr(), "vestibule: {error}");
+}
+
+/// Says what goes where, or what becomes of one request.
+fn check(settings: Check) -> Result<(), RunError> {
+    let Check { site, api, method, path } = settings;
+    let upstream = |cause| RunError::Upstream { flag: "--api", cause };
+    let plan = Plans::new(site, wiring::api_at(&api).map_err(upstream)?).read()?;
+    let mut out = std::io::stdout();
+    match (method, path) {
+        (Some(method), Some(path)) => {
+            write!(out, "{method} {path}\n{}", plan.explain(&method, &path))?
+        }
+        _ => {
+            writeln!(
+                out,
+                "The settings are right. Routes, the first that covers a path takes it:"
+            )?;
+            for (route, upstream) in plan.routes() {
+                writeln!(out, "  {route} to {upstream}")?;
+            }
+        }
+    }
+    Ok(())
 }
 
 async fn migrate(settings: Migrate) -> Result<(), RunError> {

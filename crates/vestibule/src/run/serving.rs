@@ -78,22 +78,27 @@ pub(super) fn metrics_address(
     Ok(Some(("Metrics", format!("http://{}/metrics", host_of(socket.local_addr()?)))))
 }
 
-/// Serves until SIGTERM or SIGINT; then what runs may finish.
+/// Serves until SIGTERM or SIGINT; then what runs may finish. SIGHUP reads settings `again`.
 pub(super) async fn serve_all(
     parts: impl Iterator<Item = Part>,
     drain: u64,
+    again: impl Fn(),
 ) -> Result<(), RunError> {
     // Before the first request is taken: until then a signal ends the process, and with it what runs.
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (listener, router) in parts {
         servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => again(),
+        }
     }
     tracing::info!("stopping: running requests may finish");
     let _ = stop.send(true);

@@ -14,6 +14,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use clap::{
     Args, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
+use http::Method;
 use url::Url;
 
 pub use api::ApiArgs;
@@ -72,6 +73,8 @@ pub enum Role {
     /// The site alone: browser sessions and pages in front of an API that runs elsewhere.
     #[command(after_help = SECRETS)]
     Gateway(GatewayOnly),
+    /// Say whether the settings of a site are right, and what becomes of a request; starts nothing.
+    Check(Check),
     /// Bring the database up to date, and stop.
     Migrate(Migrate),
     /// The keys that sign the tokens, while they are in a file: list them, add one, retire one. Servers follow by themselves.
@@ -143,6 +146,29 @@ pub struct GatewayOnly {
     /// Logs and the end.
     #[command(flatten)]
     pub process: ProcessArgs,
+}
+
+/// Settings of `vestibule check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// Where the API is, with or without /api/v1 at its end
+    #[arg(
+        long = "api",
+        value_name = "URL",
+        env = "VESTIBULE_API_URL",
+        default_value = "http://localhost:8000"
+    )]
+    pub api: Url,
+    /// The site.
+    #[command(flatten)]
+    pub site: SiteArgs,
+
+    /// A request's method, such as GET
+    #[arg(requires = "path")]
+    pub method: Option<Method>,
+
+    /// A request's path, with or without a query
+    pub path: Option<String>,
 }
 
 /// On or off.
@@ -246,6 +272,9 @@ mod tests {
             "vestibule nonsense",
             "vestibule gateway",
             "vestibule api --trusted-proxy localhost",
+            "vestibule api --trusted-proxy 0.0.0.0/0",
+            "vestibule --trusted-hop 10.0.0.1/8",
+            "vestibule --also-host app/x",
             "vestibule --cors-origin *",
             "vestibule --otlp-endpoint localhost",
             "vestibule --trace-ratio 1.1",

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use url::Url;
-use vestibule_gateway::{PathPattern, Site};
+use vestibule_gateway::Site;
 
 use super::{EdgeArgs, HopArgs, RouteArgs, listen};
 
@@ -23,10 +23,6 @@ pub struct SiteArgs {
     #[arg(long, value_name = "URL", env = "VESTIBULE_UI_URL")]
     pub ui: Option<Url>,
 
-    /// A path that needs a session, besides /dashboard/**: '/account', '/teams/*/settings', '/billing/**'; may be repeated
-    #[arg(long, value_name = "PATTERN", env = "VESTIBULE_PROTECT", value_delimiter = ',')]
-    pub protect: Vec<PathPattern>,
-
     /// How long guarded pages are still served while the API can't be asked who was signed out elsewhere, in seconds
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_MAX_STALE", default_value_t = 60, value_parser = clap::value_parser!(u64).range(3..=3600))]
     pub max_stale: u64,
@@ -35,7 +31,7 @@ pub struct SiteArgs {
     #[arg(long, value_name = "FILE", env = "AUTH_SECRET_FILE")]
     pub auth_secret_file: Option<PathBuf>,
 
-    /// File with routes, upstreams and what is particular about the API (TOML)
+    /// File with routes, upstreams and what is particular about the API (TOML); read again at SIGHUP
     #[arg(long, value_name = "FILE", env = "VESTIBULE_CONFIG")]
     pub config: Option<PathBuf>,
 

@@ -3,14 +3,19 @@
 
 mod access_log;
 mod accounts;
+mod conformance;
 mod contract;
 mod copy;
 mod database;
 mod disk;
 mod end_all;
+mod fastapi;
 mod feed;
 mod foreign;
+mod forward_auth;
 mod gateway;
+mod gateways_only;
+mod hops;
 mod imports;
 mod keys;
 mod limits;

@@ -74,8 +74,7 @@ async fn logins_refreshes_and_sessions_are_counted_and_nothing_secret_is_told() 
     api.post_cookie("/api/v1/logout", &next.refresh).await;
     assert_eq!(api.post_cookie("/api/v1/refresh", &next.refresh).await.status, 401);
     assert_eq!(api.post_cookie("/api/v1/refresh", "no.such.token").await.status, 401);
-    let mut site = Browser::of(server.upstream("Site"));
-    assert_eq!(site.visit("/login?next=/canary").await.status, 200);
+    assert_eq!(server.client("Site").get("/login?next=/canary").await.status, 200);
 
     let counts = Counts::of(&server).await;
     assert!(counts.0.contains("# TYPE vestibule_logins_total counter"), "{}", counts.0);
@@ -148,11 +147,11 @@ async fn requests_are_counted_and_timed_by_route_and_upstream() {
     let (ui, _running) = serving(pages).await;
     let ui = format!("http://{ui}");
     let server = Server::serve(&folder, &[&COUNTING[..], &["--ui", &ui]].concat());
-    let mut site = Browser::of(server.upstream("Site"));
+    let site = server.client("Site");
     for path in ["/a", "/b?c=d", "/e/f"] {
-        assert_eq!(site.visit(path).await.status, 200);
+        assert_eq!(site.get(path).await.status, 200);
     }
-    site.fetch("GET", "/api/v1/user/me", None).await;
+    assert_eq!(site.get("/api/v1/user/me").await.status, 401);
 
     let counts = Counts::of(&server).await;
     let requests = counts.series("vestibule_http_requests_total", &[("role", "gateway")]);
@@ -286,7 +285,7 @@ async fn each_part_alone_counts_too_and_without_the_setting_none_does() {
     let url = api.url("API");
     let gateway = ["gateway", "--api", &url, "--site-listen", any, "--data", data];
     let gateway = Server::start(&[&gateway[..], &COUNTING].concat());
-    Browser::of(gateway.upstream("Site")).visit("/login").await;
+    assert_eq!(gateway.client("Site").get("/login").await.status, 200);
     for (server, role) in [(api, "api"), (gateway, "gateway")] {
         let counts = Counts::of(&server).await;
         let labels = [("role", role), ("status", "200")];

@@ -21,10 +21,11 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Gateway, Upstream};
+use vestibule_gateway::{Gateway, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
+use crate::fastapi::{Fastapi, me};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const PASSWORD: &str = "Str1ngst!";
@@ -69,6 +70,8 @@ pub struct TestApi {
     pub database: Arc<TestDatabase>,
     pub inner: Api,
     pub client: Client,
+    /// Stands in for it, if this run is about that.
+    fastapi: Option<Fastapi>,
 }
 
 impl TestApi {
@@ -84,9 +87,16 @@ impl TestApi {
     pub async fn on(database: &Arc<TestDatabase>, clock: &Clock, settings: ApiSettings) -> Self {
         let store = Store::open(&database.database()).await.unwrap();
         let keys = Secret::from_random([3; 32]).into();
+        let fastapi = Fastapi::of_this_run(&settings, clock);
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
+        let router = fastapi.as_ref().map_or(router, Fastapi::router);
         let client = Client::of(Upstream::in_process(router));
-        Self { clock: clock.clone(), database: database.clone(), inner, client }
+        Self { clock: clock.clone(), database: database.clone(), inner, client, fastapi }
+    }
+
+    /// The API's routes: what a site stands in front of.
+    pub fn router(&self) -> Router {
+        self.fastapi.as_ref().map_or_else(|| self.inner.router(), Fastapi::router)
     }
 
     /// Registers `username` and answers the user.
@@ -109,7 +119,7 @@ impl TestApi {
     }
 
     pub async fn me(&self, access: &str) -> Answer {
-        self.client.get_as("/api/v1/user/me", access).await
+        self.client.get_as(me(), access).await
     }
 
     pub async fn refresh(&self, refresh: &str) -> Answer {
@@ -118,12 +128,12 @@ impl TestApi {
 
     /// The site in front of this API, in-process.
     pub fn site(&self) -> Browser {
-        self.site_over(Upstream::in_process(self.inner.router()), None)
+        self.site_over(Upstream::in_process(self.router()), None)
     }
 
     /// The site in front of this API, which `faults` befall.
     pub fn faulty_site(&self, faults: &Faults) -> Browser {
-        self.site_over(faults.around(self.inner.router()), None)
+        self.site_over(faults.around(self.router()), None)
     }
 
     /// The site in front of anything, with this API's clock.
@@ -138,17 +148,51 @@ impl TestApi {
         ui: Option<Upstream>,
         max_stale: Duration,
     ) -> (Gateway, Browser) {
-        let parts = SiteParts {
-            site: "http://localhost:3000".parse().unwrap(),
-            secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
-            ui,
-            protect: ["/billing/**", "/api/v1/teams/**"]
-                .map(|guarded| guarded.parse().unwrap())
-                .to_vec(),
-            max_stale,
-        };
+        self.gateway_behind(HopSettings::default(), api, ui, max_stale)
+    }
+
+    /// The same with proxies in front.
+    pub fn gateway_behind(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> (Gateway, Browser) {
+        let parts = self.site_parts(hops, api.clone(), ui, max_stale);
         let (gateway, router) = wiring::site(parts, api, self.clock.clone());
         (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// The same with any plan.
+    pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
+        let api = plan.api.clone();
+        let parts = parts_by(plan, HopSettings::default(), max_stale);
+        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
+        (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// What the sites of these tests are made of.
+    pub fn site_parts(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> SiteParts {
+        let protect = ["/billing/**", "/api/v1/teams/**"].map(|guarded| guarded.parse().unwrap());
+        let plan = PlanSettings { ui, protect: protect.to_vec(), ..PlanSettings::new(api) };
+        parts_by(plan, hops, max_stale)
+    }
+}
+
+fn parts_by(plan: PlanSettings, hops: HopSettings, max_stale: Duration) -> SiteParts {
+    SiteParts {
+        site: "http://localhost:3000".parse().unwrap(),
+        secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
+        plan: Plan::new(plan).unwrap(),
+        max_stale,
+        hops,
     }
 }
 
@@ -237,15 +281,17 @@ impl fmt::Display for Answer {
 pub struct Client {
     to: Upstream,
     address: IpAddr,
+    /// What requests say in `Host`, unless they say it themselves.
+    host: Option<&'static str>,
 }
 
 impl Client {
     pub fn of(to: Upstream) -> Self {
-        Self { to, address: IpAddr::from([127, 0, 0, 1]) }
+        Self { to, address: IpAddr::from([127, 0, 0, 1]), host: None }
     }
 
     pub fn at_address(&self, address: [u8; 4]) -> Self {
-        Self { to: self.to.clone(), address: address.into() }
+        Self { address: address.into(), ..self.clone() }
     }
 
     pub async fn request(
@@ -267,6 +313,10 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(path);
+        let has_host = headers.iter().any(|(name, _)| *name == "host");
+        if let Some(host) = self.host.filter(|_| !has_host) {
+            request = request.header("host", host);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -327,7 +377,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn of(site: Upstream) -> Self {
-        Self { client: Client::of(site), jar: BTreeMap::new() }
+        let client = Client { host: Some("localhost:3000"), ..Client::of(site) };
+        Self { client, jar: BTreeMap::new() }
     }
 
     fn cookie(&self) -> String {

@@ -1,0 +1,121 @@
+//! What the site would do with a request, in words, found by the same functions that do it.
+
+use std::fmt;
+
+use http::{Method, Uri};
+
+use crate::path::CanonicalPath;
+use crate::plan::{Plan, Way};
+use crate::route::{HostPolicy, Route, Size, TokenPolicy};
+
+/// What becomes of a request, line by line; each line is what it is about, and what is so.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Explanation(Vec<(&'static str, String)>);
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (about, said) in &self.0 {
+            writeln!(out, "  {about:<9}{said}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// Says what becomes of `method` and `target`, a path with or without a query.
+    pub fn explain(&self, method: &Method, target: &str) -> Explanation {
+        let bare = target.split(['?', '#']).next().unwrap_or_default();
+        let path = match CanonicalPath::parse(bare) {
+            Ok(path) => path,
+            Err(why) => {
+                return Explanation(vec![("path", format!("{bare} is refused with 400: {why}"))]);
+            }
+        };
+        let query =
+            target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+        let mut said = vec![("path", shown(bare, &path))];
+        let way = self.way(method, &path);
+        match &way {
+            Way::Ours if path.as_str().starts_with("/_vestibule/") => {
+                said.push(("route", "Vestibule's own files".to_owned()));
+            }
+            Way::Ours => {
+                said.push(("route", "Vestibule's own pages, or 404 where it has none".to_owned()))
+            }
+            Way::NotThisMethod => {
+                said.push(("route", format!("405: no route here takes {method}")))
+            }
+            Way::Theirs(route) => {
+                let uri: Option<Uri> = format!("{}{query}", path.as_str()).parse().ok();
+                said.extend(of_route(route, uri.as_ref()));
+            }
+        }
+        said.push(("session", self.of_session(&path, &way)));
+        Explanation(said)
+    }
+
+    fn of_session(&self, path: &CanonicalPath, way: &Way) -> String {
+        if !self.guards(path, way) {
+            return "not needed".to_owned();
+        }
+        let why = match way {
+            Way::Theirs(route) if route.needs_role() => {
+                "the route asks for roles or tiers".to_owned()
+            }
+            Way::Theirs(route) if route.guard == Some(true) => {
+                "the route says guard = true".to_owned()
+            }
+            _ => self.reason(path),
+        };
+        format!("needed: {why}; without one, pages lead to /login and scripts get 401")
+    }
+}
+
+fn shown(raw: &str, path: &CanonicalPath) -> String {
+    match raw == path.as_str() {
+        true => raw.to_owned(),
+        false => format!("{} (from {raw})", path.as_str()),
+    }
+}
+
+fn of_route(route: &Route, uri: Option<&Uri>) -> Vec<(&'static str, String)> {
+    let token = match route.token {
+        TokenPolicy::Attach => {
+            "the visitor's access token, kept fresh, as Authorization: Bearer; none while signed out"
+        }
+        TokenPolicy::Pass => {
+            "the client's own Authorization is passed on; the visitor's token is not"
+        }
+        TokenPolicy::None => "none is sent",
+    };
+    let cookies = if route.cookies { "the visitor's without Vestibule's" } else { "none are sent" };
+    let host = match route.host {
+        HostPolicy::Site => "the site's",
+        HostPolicy::Upstream => "the upstream's own",
+    };
+    let silence = route
+        .silence
+        .map_or("60 s of silence, no limit for streams and sockets".to_owned(), |silence| {
+            format!("{} s of silence", silence.as_secs())
+        });
+    let target = uri.map(|uri| route.target(uri).to_string()).unwrap_or_default();
+    let mut said = vec![
+        ("route", format!("{} to {}, which gets {target}", route.text, route.upstream.name())),
+        ("token", token.to_owned()),
+        ("cookies", cookies.to_owned()),
+        ("host", host.to_owned()),
+        ("body", format!("at most {}, else 413", Size(route.body_limit))),
+        ("times", format!("{} s for the head of an answer, {silence}", route.patience.as_secs())),
+    ];
+    if !route.roles.is_empty() {
+        said.push(("roles", format!("one of {}, else 403", route.roles.join(", "))));
+    }
+    if !route.tiers.is_empty() {
+        let tiers: Vec<String> = route.tiers.iter().map(i64::to_string).collect();
+        said.push(("tiers", format!("one of {}, else 403", tiers.join(", "))));
+    }
+    if route.cacheable {
+        said.push(("caches", "may keep answers that say public".to_owned()));
+    }
+    said
+}

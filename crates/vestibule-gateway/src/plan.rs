@@ -1,0 +1,142 @@
+//! What the site does with a path: where it goes and whether it needs a session. One value, replaced as a whole
+//! when settings are read again.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::dialect::Dialect;
+use crate::guard::Guard;
+use crate::path::{CanonicalPath, PathPattern};
+use crate::route::{InvalidRoute, Route, RouteSpec, Size};
+use crate::upstream::Upstream;
+
+/// Which requests go where, and which need a session.
+#[derive(Debug)]
+pub struct Plan {
+    /// How the API is spoken to.
+    pub(crate) dialect: Arc<Dialect>,
+    guard: Guard,
+    /// In order: those of the settings, the API's, the UI's.
+    routes: Vec<Arc<Route>>,
+}
+
+/// What a plan is made of.
+#[derive(Clone, Debug)]
+pub struct PlanSettings {
+    /// The API that the sessions are of.
+    pub api: Upstream,
+    /// What is particular about it.
+    pub dialect: Dialect,
+    /// The web server that has the site's other pages, if there is one.
+    pub ui: Option<Upstream>,
+    /// Further routes, with what each leads to; the first that covers a path takes it.
+    pub routes: Vec<(RouteSpec, Upstream)>,
+    /// Paths that need a session, besides `/dashboard/**`.
+    pub protect: Vec<PathPattern>,
+    /// Whether everything needs a session that `public` does not name.
+    pub private: bool,
+    /// Paths that need none in a private site.
+    pub public: Vec<PathPattern>,
+    /// Largest body of a request, where a route does not say.
+    pub body_limit: Size,
+}
+
+impl PlanSettings {
+    /// An API, and the usual.
+    pub fn new(api: Upstream) -> Self {
+        Self {
+            api,
+            dialect: Dialect::default(),
+            ui: None,
+            routes: Vec::new(),
+            protect: Vec::new(),
+            private: false,
+            public: Vec::new(),
+            body_limit: Size(1 << 30),
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// To the gateway's own pages and routes.
+    Ours,
+    /// To an upstream.
+    Theirs(Arc<Route>),
+    /// There are routes for this path, but none for this method.
+    NotThisMethod,
+}
+
+/// What is ours whatever the settings say: ways in and out, health, and files of our own.
+const OURS: [&str; 5] = ["/login", "/register", "/logout", "/health", "/ready"];
+
+impl Plan {
+    /// Makes the routes, with the API's and the UI's at the end.
+    ///
+    /// # Errors
+    /// [`InvalidRoute`], in words for whoever wrote the settings.
+    pub fn new(settings: PlanSettings) -> Result<Self, InvalidRoute> {
+        let PlanSettings { api, dialect, ui, routes, protect, private, public, body_limit } =
+            settings;
+        let named = |path: &str, to: &str| format!("{path} = {to}").parse::<RouteSpec>();
+        let mut all = Vec::new();
+        for (spec, upstream) in &routes {
+            if OURS.contains(&spec.path.as_str()) || spec.path.starts_with("/_vestibule/") {
+                return Err(InvalidRoute::new(&spec.path, "this path is Vestibule's own"));
+            }
+            let is_identity = spec.to == "api";
+            all.push(Route::new(spec, upstream.clone(), is_identity, body_limit)?);
+        }
+        for prefix in dialect.prefixes() {
+            let spec = named(&format!("{prefix}/**"), "api")?;
+            all.push(Route::new(&spec, api.clone(), true, body_limit)?);
+        }
+        if let Some(ui) = ui {
+            all.push(Route::new(&named("/**", "ui")?, ui, false, body_limit)?);
+        }
+        let routes = all.into_iter().map(Arc::new).collect();
+        let dialect = Arc::new(dialect);
+        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes })
+    }
+
+    /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer.
+    pub(crate) fn way(&self, method: &Method, path: &CanonicalPath) -> Way {
+        if is_ours(path) { Way::Ours } else { self.elsewhere(method, path) }
+    }
+
+    /// Where `path` would go if it were not ours: the UI may have a login page of its own.
+    pub(crate) fn elsewhere(&self, method: &Method, path: &CanonicalPath) -> Way {
+        let mut covering = self.routes.iter().filter(|route| route.covers(path)).peekable();
+        if covering.peek().is_none() {
+            return Way::Ours;
+        }
+        let route = covering.find(|route| route.admits(method));
+        route.map_or(Way::NotThisMethod, |route| Way::Theirs(route.clone()))
+    }
+
+    /// Why the guard covers `path`.
+    pub(crate) fn reason(&self, path: &CanonicalPath) -> String {
+        self.guard.reason(path)
+    }
+
+    /// The routes in their order, and what each leads to.
+    pub fn routes(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.routes.iter().map(|route| (&*route.text, &**route.upstream.name()))
+    }
+
+    /// Whether `path` needs a session. Ours are ways in, or ask by themselves.
+    pub(crate) fn guards(&self, path: &CanonicalPath, way: &Way) -> bool {
+        match way {
+            Way::Theirs(route) if route.needs_role() => true,
+            Way::Theirs(route) => route.guard.unwrap_or_else(|| self.guard.covers(path)),
+            Way::Ours if is_ours(path) => false,
+            Way::Ours | Way::NotThisMethod => self.guard.covers(path),
+        }
+    }
+}
+
+fn is_ours(path: &CanonicalPath) -> bool {
+    OURS.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/")
+}

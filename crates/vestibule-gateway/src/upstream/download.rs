@@ -1,0 +1,113 @@
+//! An answer's body on its way to the client: it frees its connection at its end, and breaks off when the
+//! upstream is silent for too long. Dropped before its end, it takes the connection along: so an upstream
+//! notices that its client has gone.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::pool::Pool;
+use crate::headers;
+
+pub(super) struct Download {
+    body: Incoming,
+    /// What is freed at the end.
+    held: Option<Held>,
+    silence: Option<(Duration, Pin<Box<Sleep>>)>,
+}
+
+/// A connection that nobody else uses, and a place among those that may be under way.
+pub(super) struct Held {
+    pub(super) sender: Option<http1::SendRequest<Body>>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) _slot: OwnedSemaphorePermit,
+    pub(super) _under_way: super::address::UnderWay,
+}
+
+impl Download {
+    pub(super) fn new(body: Incoming, held: Held, silence: Option<Duration>) -> Self {
+        let silence = silence.map(|most| (most, Box::pin(sleep(most))));
+        let mut download = Self { body, held: Some(held), silence };
+        if download.body.is_end_stream() {
+            download.end();
+        }
+        download
+    }
+
+    fn end(&mut self) {
+        if let Some(Held { sender: Some(sender), pool, .. }) = self.held.take() {
+            pool.give_back(sender);
+        }
+    }
+
+    /// Begins to wait anew.
+    fn heard(&mut self) {
+        if let Some((most, timer)) = &mut self.silence {
+            timer.as_mut().reset(Instant::now() + *most);
+        }
+    }
+
+    fn is_silent_for_too_long(&mut self, context: &mut Context<'_>) -> bool {
+        self.silence.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(context).is_ready())
+    }
+}
+
+impl HttpBody for Download {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending if self.is_silent_for_too_long(context) => {
+                tracing::warn!("an upstream stopped in the middle of an answer");
+                self.held = None;
+                let silent = io::Error::from(io::ErrorKind::TimedOut);
+                return Poll::Ready(Some(Err(axum::Error::new(silent))));
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        self.heard();
+        match frame {
+            Some(Ok(mut frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    headers::clean_trailers(trailers);
+                }
+                if self.body.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "an upstream broke off in the middle of an answer");
+                self.held = None;
+                Poll::Ready(Some(Err(axum::Error::new(error))))
+            }
+            None => {
+                self.end();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,152 @@
+//! Servers behind the gateway: who they are, which address is asked, and what became of it.
+
+mod address;
+mod connect;
+mod download;
+mod pool;
+mod remote;
+mod spec;
+mod upload;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt as _, service_fn};
+use url::Url;
+
+use crate::asked::asked;
+use crate::pass::Pass;
+use crate::problem::Problem;
+use remote::Remote;
+pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
+pub(crate) use upload::{Fault, Upload};
+
+/// A server behind the gateway: one or more fixed addresses, or a router in this process. Nothing in a
+/// request chooses where it goes (GW-09). Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    name: Arc<str>,
+    at: At,
+    pass: Option<Pass>,
+}
+
+#[derive(Clone, Debug)]
+enum At {
+    Here(BoxCloneSyncService<Request, Response, Outage>),
+    There(Arc<Remote>),
+}
+
+/// Why an upstream did not answer. Never a verdict on a session (CK-09, ER-04).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Outage {
+    /// No connection: it is down, or the address is wrong.
+    #[error("no connection")]
+    Unreachable,
+    /// It was connected, and then did not answer in HTTP.
+    #[error("the connection broke")]
+    Broken,
+    /// It did not begin to answer in time.
+    #[error("no answer in time")]
+    Slow,
+    /// It answered, and said that it can't work now, or something that makes no sense.
+    #[error("it can't work now")]
+    Failing,
+    /// It is not asked now: it has as much to do as it may, or has just not answered several times (RL-05).
+    #[error("it has too much to do")]
+    Overloaded,
+}
+
+/// Marks a request whose client can take trailers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakesTrailers;
+
+/// Time for the head of an answer, once the request is sent (RL-05).
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longest silence within an answer that is no stream (F13).
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+
+impl Upstream {
+    /// A router in this process.
+    pub fn in_process(router: Router) -> Self {
+        let service = service_fn(move |request: Request| {
+            let answer = router.clone().oneshot(request);
+            async { answer.await.map_err(|never: Infallible| match never {}) }
+        });
+        Self {
+            name: "in-process".into(),
+            at: At::Here(BoxCloneSyncService::new(service)),
+            pass: None,
+        }
+    }
+
+    /// The server at `url`; its path, if it has one, goes in front of every path.
+    ///
+    /// # Errors
+    /// [`InvalidUpstream`], in words for whoever set the address.
+    pub fn at(url: &Url) -> Result<Self, InvalidUpstream> {
+        Self::new(url.as_str(), &UpstreamSpec::at(url.as_str()))
+    }
+
+    /// A server as settings describe it, under the `name` that they and the metrics give it.
+    ///
+    /// # Errors
+    /// [`InvalidUpstream`], in words for whoever wrote the settings.
+    pub fn new(name: &str, spec: &UpstreamSpec) -> Result<Self, InvalidUpstream> {
+        let remote = Arc::new(Remote::new(name, spec)?);
+        Ok(Self { name: name.into(), at: At::There(remote), pass: None })
+    }
+
+    /// The same, shown with each request that it comes from a gateway.
+    pub fn with_pass(self, pass: Pass) -> Self {
+        Self { pass: Some(pass), ..self }
+    }
+
+    /// What settings and metrics call it.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Sends one request, whose URI is a path. Bodies are streamed both ways.
+    ///
+    /// # Errors
+    /// [`Outage`] if no answer began.
+    pub async fn send(&self, request: Request) -> Result<Response, Outage> {
+        self.send_within(request, PATIENCE, Some(SILENCE)).await
+    }
+
+    /// The same, with a time for the head of the answer, which begins when the request is sent, and one for each
+    /// silence in its body.
+    pub(crate) async fn send_within(
+        &self,
+        mut request: Request,
+        patience: Duration,
+        silence: Option<Duration>,
+    ) -> Result<Response, Outage> {
+        if let Some(pass) = &self.pass {
+            request.headers_mut().insert(Pass::HEADER, pass.issue());
+        }
+        let send = async |request| match &self.at {
+            At::Here(service) => service.clone().oneshot(request).await,
+            At::There(remote) => remote.send(request, patience, silence).await,
+        };
+        asked(&self.name, request, send).await
+    }
+}
+
+impl From<Outage> for Problem {
+    fn from(outage: Outage) -> Self {
+        match outage {
+            Outage::Unreachable => Self::UNREACHABLE,
+            Outage::Broken => Self::BROKEN,
+            Outage::Slow => Self::SLOW,
+            Outage::Failing => Self::FAILING,
+            Outage::Overloaded => Self::OVERLOADED,
+        }
+    }
+}

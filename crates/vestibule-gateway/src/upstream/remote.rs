@@ -1,0 +1,152 @@
+//! An upstream of several addresses: the one with the least to do among those that work.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use metrics::{counter, gauge};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
+
+use super::address::{Address, Errand, Use};
+use super::connect::tls_config;
+use super::spec::{HealthCheck, InvalidUpstream, Target, UpstreamSpec, Wire};
+use super::{Outage, Upload};
+
+pub(super) struct Remote {
+    name: Arc<str>,
+    addresses: Arc<[Address]>,
+    /// Where the search begins, so that equals take turns.
+    turn: AtomicUsize,
+    slots: Arc<Semaphore>,
+    /// The health check, as long as this is used.
+    checks: Option<AbortHandle>,
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Remote({})", self.name)
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if let Some(checks) = &self.checks {
+            checks.abort();
+        }
+    }
+}
+
+impl Remote {
+    /// With a health check it needs the runtime.
+    pub(super) fn new(name: &str, spec: &UpstreamSpec) -> Result<Self, InvalidUpstream> {
+        spec.check()?;
+        let targets = spec.addresses.iter().map(|text| Target::parse(text));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        let has_tls = targets.iter().any(|target| target.wire == Wire::Tls);
+        let tls = has_tls.then(|| tls_config(spec)).transpose()?;
+        let addresses: Arc<[Address]> =
+            targets.into_iter().map(|target| Address::new(target, tls.as_ref())).collect();
+        let name: Arc<str> = name.into();
+        let checks = spec.health.clone().map(|health| {
+            let check = check_again_and_again(name.clone(), addresses.clone(), health);
+            tokio::spawn(check).abort_handle()
+        });
+        let slots = Arc::new(Semaphore::new(spec.max_requests.min(Semaphore::MAX_PERMITS)));
+        Ok(Self { name, addresses, turn: AtomicUsize::new(0), slots, checks })
+    }
+
+    /// Sends a request to one address, and to the next if nothing of it could be sent.
+    pub(super) async fn send(
+        &self,
+        request: Request,
+        patience: Duration,
+        silence: Option<Duration>,
+    ) -> Result<Response, Outage> {
+        let refused = |_| self.count(Outage::Overloaded);
+        let mut slot = self.slots.clone().try_acquire_owned().map_err(refused)?;
+        let (mut request, upload) = Upload::of(request);
+        let errand = Errand::of(&request, upload, patience, silence);
+        let mut left: Vec<&Address> = self.in_turn();
+        loop {
+            let (address, is_last_resort) =
+                choose(&mut left).ok_or_else(|| self.count(Outage::Overloaded))?;
+            let failed = match address.send(request, slot, &errand).await {
+                Ok(response) => return Ok(response),
+                Err((failed, unused)) => {
+                    slot = unused;
+                    failed
+                }
+            };
+            match failed.unsent {
+                Some(unsent) if !left.is_empty() && !is_last_resort => request = unsent,
+                _ => return Err(self.count(failed.why)),
+            }
+        }
+    }
+
+    /// All addresses, each time beginning with the next.
+    fn in_turn(&self) -> Vec<&Address> {
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
+        let (before, from) = self.addresses.split_at(first);
+        from.iter().chain(before).collect()
+    }
+
+    fn count(&self, why: Outage) -> Outage {
+        let why_text = match why {
+            Outage::Unreachable => "unreachable",
+            Outage::Broken => "broken",
+            Outage::Slow => "slow",
+            Outage::Failing => "failing",
+            Outage::Overloaded => "overloaded",
+        };
+        let upstream = self.name.to_string();
+        counter!("vestibule_upstream_failures_total", "upstream" => upstream, "why" => why_text)
+            .increment(1);
+        why
+    }
+}
+
+/// Takes the best of those that are left out of them, and says whether it is none that works.
+fn choose<'a>(left: &mut Vec<&'a Address>) -> Option<(&'a Address, bool)> {
+    let rated = left.iter().enumerate().map(|(index, address)| (address.usable(), index));
+    let good = rated.filter(|(usable, _)| *usable != Use::Never);
+    let (usable, index) = good.min_by_key(|(usable, index)| (*usable, left[*index].under_way()))?;
+    let address = left.remove(index);
+    address.take();
+    Some((address, usable == Use::Doubtful))
+}
+
+async fn check_again_and_again(name: Arc<str>, addresses: Arc<[Address]>, health: HealthCheck) {
+    loop {
+        for address in addresses.iter() {
+            let is_well = is_well(address, &health).await;
+            if address.found(is_well) {
+                tracing::warn!(
+                    upstream = &*name,
+                    upstream.address = address.name(),
+                    is_well,
+                    "the health of an upstream has changed"
+                );
+            }
+            let labels = [("upstream", name.to_string()), ("address", address.name())];
+            gauge!("vestibule_upstream_healthy", &labels).set(if is_well { 1.0 } else { 0.0 });
+        }
+        tokio::time::sleep(health.pause()).await;
+    }
+}
+
+async fn is_well(address: &Address, health: &HealthCheck) -> bool {
+    let request = http::Request::get(health.path.as_str()).body(Body::empty());
+    let Ok(request) = request else { return false };
+    let (request, upload) = Upload::of(request);
+    let errand = Errand::of(&request, upload, health.pause(), Some(health.pause()));
+    let Ok(slot) = Arc::new(Semaphore::new(1)).acquire_owned().await else { return false };
+    let asking = tokio::time::timeout(health.pause(), address.send(request, slot, &errand)).await;
+    let status = asking.ok().and_then(Result::ok).map(|response| response.status());
+    status.is_some_and(|status| status.is_success() || status.is_redirection())
+}
