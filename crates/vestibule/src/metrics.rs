@@ -124,6 +124,21 @@ fn describe() {
         "Time to the head of an upstream's answer, by upstream and outcome."
     );
     describe_counter!(
+        "vestibule_upstream_failures_total",
+        Unit::Count,
+        "Requests that an upstream did not answer, by upstream and reason."
+    );
+    describe_gauge!(
+        "vestibule_upstream_healthy",
+        Unit::Count,
+        "1 if an address of an upstream passed its last check, else 0."
+    );
+    describe_gauge!(
+        "vestibule_streams_open",
+        Unit::Count,
+        "Streams and sockets that are open, by kind."
+    );
+    describe_counter!(
         "vestibule_sessions_begun_total",
         Unit::Count,
         "Sessions that have begun, by role."

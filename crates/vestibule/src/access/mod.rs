@@ -14,7 +14,7 @@ use axum::response::Response;
 use http::{Method, StatusCode, header};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
-use vestibule_gateway::{Passage, Visitor, trace};
+use vestibule_gateway::{AccountId, Passage, Visitor, trace};
 use vestibule_types::{ClientAddress, SignedIn};
 
 use crate::metrics;
@@ -118,7 +118,7 @@ impl Entry {
         metrics::waited(self.role, self.route.clone(), self.upstream.clone(), head.status, waited);
         self.answer = Some(Answer {
             status: head.status,
-            user: visitor.and_then(Visitor::user).map(|id| id.to_string()).filter(is_no_address),
+            user: visitor.and_then(Visitor::user).and_then(shown),
             first_byte_ms: waited.as_millis() as u64,
             sent: 0,
             end: End::Aborted,
@@ -220,9 +220,9 @@ impl End {
     }
 }
 
-/// There are APIs that know their users by e-mail address alone.
-fn is_no_address(id: &String) -> bool {
-    !id.contains('@')
+/// What is written of an account: its number or the like. There are APIs that know their users by address alone.
+fn shown(id: AccountId) -> Option<String> {
+    Some(id.to_string()).filter(|id| !id.is_empty() && !id.contains('@'))
 }
 
 fn shortened(text: &str) -> String {
@@ -240,7 +240,18 @@ fn now() -> Instant {
 
 #[cfg(test)]
 mod tests {
-    use super::shortened;
+    use vestibule_gateway::AccountId;
+
+    use super::{shortened, shown};
+
+    #[test]
+    fn an_address_is_never_written_for_an_account() {
+        assert_eq!(shown(AccountId::Number(7)).as_deref(), Some("7"));
+        assert_eq!(shown(AccountId::Text("b1-c2".to_owned())).as_deref(), Some("b1-c2"));
+        for id in ["ada@example.com", ""] {
+            assert_eq!(shown(AccountId::Text(id.to_owned())), None);
+        }
+    }
 
     #[test]
     fn what_is_written_of_a_path_has_an_end() {

@@ -241,6 +241,25 @@ async fn a_request_is_in_flight_until_its_answer_is_sent_to_the_end() {
 }
 
 #[tokio::test]
+async fn every_metric_that_is_counted_is_described_and_has_a_row_in_the_documentation() {
+    let folder = Folder::new();
+    let server = Server::serve(&folder, &COUNTING);
+    server.client("API").log_in("nobody", PASSWORD).await;
+    server.client("API").post_cookie("/api/v1/refresh", "x").await;
+    assert_eq!(server.client("Site").get("/login").await.status, 200);
+    let counts = Counts::of(&server).await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let table = std::fs::read_to_string(file).unwrap();
+    let kinds = counts.0.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names: Vec<&str> = kinds.filter_map(|kind| kind.split(' ').next()).collect();
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(table.contains(&format!("`{name}`")), "{name} has no row");
+        assert!(counts.0.contains(&format!("# HELP {name} ")), "{name} is not described");
+    }
+}
+
+#[tokio::test]
 async fn gw_17_health_and_metrics_are_known_by_their_paths_and_metrics_on_a_socket_of_their_own() {
     const PROBES: [&str; 4] =
         ["GoogleHC/1.0", "kube-probe/1.33", "ELB-HealthChecker/2.0", "Prometheus/3.5"];
