@@ -5,9 +5,11 @@
 
 mod account;
 mod arrival;
+mod asked;
 mod browser;
 mod caching;
 mod cookie;
+mod counts;
 mod dialect;
 mod ended;
 mod explain;
@@ -37,6 +39,7 @@ mod sign;
 mod site;
 mod stream;
 mod tokens;
+pub mod trace;
 mod upstream;
 mod visitor;
 

@@ -1,6 +1,7 @@
 //! Journeys through the real routers: on the seam, over TCP, and with the binary itself.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod access_log;
 mod accounts;
 mod conformance;
 mod contract;
@@ -34,3 +35,4 @@ mod sessions;
 mod site;
 mod support;
 mod tls;
+mod traces;
