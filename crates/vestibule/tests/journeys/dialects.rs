@@ -629,3 +629,17 @@ fn df_02_what_is_wrong_in_the_table_is_told_with_its_key() {
         assert!(why.contains(says), "{text}: {why}");
     }
 }
+
+/// Every block of TOML in the document is a table that can be used.
+#[test]
+fn the_examples_of_the_document_are_right() {
+    const DOCUMENT: &str = include_str!("../../../../docs/foreign-apis.md");
+    let examples = DOCUMENT.split("```toml\n").skip(1);
+    let mut count = 0;
+    for example in examples.map(|block| block.split("```").next().unwrap()) {
+        let config = toml::from_str::<ConfigFile>(example);
+        assert!(config.is_ok_and(|config| config.api.is_some()), "{example}");
+        count += 1;
+    }
+    assert_eq!(count, 5);
+}
