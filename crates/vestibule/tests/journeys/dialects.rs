@@ -579,7 +579,7 @@ fn a_table_that_is_wrong_or_beside_our_own_api_stops_the_program_with_one_line()
     let told = refused("\n[api]\nprefx = \"/x\"", &gateway);
     assert!(told.contains("not right in line 3: unknown field `prefx`"), "{told}");
     let told = refused("[api]\nprefix = \"/x/\"", &gateway);
-    assert!(told.contains("line 1: api.prefix has to be a path"), "{told}");
+    assert!(told.contains("line 1: api.prefix has to be without a slash"), "{told}");
     let told = refused("[api]\nprefix = \"/x\"", &["serve", "--api-listen", "127.0.0.1:0"]);
     assert!(told.contains("run vestibule gateway --api URL"), "{told}");
 }
