@@ -305,7 +305,7 @@ mod tests {
         let user: SessionUser = serde_json::from_str(before).unwrap();
         assert_eq!(user, Session::sample(0).user);
         assert_eq!(serde_json::to_string(&user).unwrap(), before, "and is read by those before");
-        let uuid = AccountId::Text("0199e7f2-6f3b".to_owned());
+        let uuid = AccountId::Text("0199e7f2-6f3b".into());
         let user = SessionUser { id: uuid, email: None, ..user };
         let text = serde_json::to_string(&user).unwrap();
         assert_eq!(serde_json::from_str::<SessionUser>(&text).unwrap(), user);

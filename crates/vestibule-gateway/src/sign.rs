@@ -84,7 +84,7 @@ impl Gateway {
             return dialect.account_in(&answer).ok_or(Outage::Failing);
         }
         Ok(dialect.account(&login.body).unwrap_or_else(|| Account {
-            id: AccountId::Text(String::new()),
+            id: AccountId::Text(Box::default()),
             username: identifier.to_owned(),
             name: identifier.to_owned(),
             email: None,

@@ -124,6 +124,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Browser => {
             tools::node()?;
             tools::chromium()?;
+            tools::python()?;
             packages(&browser_tests(top))
         }
     }

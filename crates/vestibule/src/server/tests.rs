@@ -24,7 +24,7 @@ use super::connection::Shared;
 use super::places::Place;
 use super::tls::{PemFiles, Tls};
 use super::{Announced, Edge, Places};
-use crate::observe::{Ids, observed};
+use crate::observe::{Ids, caught, observed};
 use crate::secrets::tests::Folder;
 
 /// What the pipe holds: as little as a slow link.
@@ -399,6 +399,7 @@ async fn rl_08_a_panic_ends_one_request_and_neither_its_connection_nor_the_proce
         }
         _ => "hello".into_response(),
     });
+    let router = caught(router, || Problem::INTERNAL);
     let router = observed(router, "test", Ids::Own);
     let (mut client, _gone) = connect(router.clone()).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
