@@ -247,9 +247,9 @@ mod tests {
     #[test]
     fn an_address_is_never_written_for_an_account() {
         assert_eq!(shown(AccountId::Number(7)).as_deref(), Some("7"));
-        assert_eq!(shown(AccountId::Text("b1-c2".to_owned())).as_deref(), Some("b1-c2"));
+        assert_eq!(shown(AccountId::Text("b1-c2".into())).as_deref(), Some("b1-c2"));
         for id in ["ada@example.com", ""] {
-            assert_eq!(shown(AccountId::Text(id.to_owned())), None);
+            assert_eq!(shown(AccountId::Text(id.into())), None);
         }
     }
 

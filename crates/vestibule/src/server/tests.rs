@@ -399,7 +399,7 @@ async fn rl_08_a_panic_ends_one_request_and_neither_its_connection_nor_the_proce
         }
         _ => "hello".into_response(),
     });
-    let router = caught(router, || Problem::INTERNAL);
+    let router = caught(router, || vestibule_gateway::Problem::INTERNAL);
     let router = observed(router, "test", Ids::Own);
     let (mut client, _gone) = connect(router.clone()).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
