@@ -173,6 +173,10 @@ async fn rl_07_whatever_clients_send_the_number_of_series_stays_the_same() {
     let (ui, _running) = serving(Router::new().fallback(async || "a page")).await;
     let ui = format!("http://{ui}");
     let server = Server::serve(&folder, &[&COUNTING[..], &["--ui", &ui]].concat());
+    // Letters alone: a method with digits in it is not even read.
+    let letter = |digit: char| char::from(b'A' + (digit as u8 - b'0'));
+    let method =
+        |number: u32| format!("X{}", number.to_string().chars().map(letter).collect::<String>());
     let send = async |from: u32| {
         for (name, number) in ["API", "Site"]
             .iter()
@@ -193,7 +197,7 @@ async fn rl_07_whatever_clients_send_the_number_of_series_stays_the_same() {
                 let agent = format!("agent-{number}");
                 let headers = [("user-agent", &*agent), ("x-request-id", &*agent)];
                 client.request("GET", &path, &headers, "").await;
-                client.request(&format!("M{number}"), &path, &headers, "").await;
+                client.request(&method(number), &path, &headers, "").await;
             }
         }
     };
@@ -202,8 +206,9 @@ async fn rl_07_whatever_clients_send_the_number_of_series_stays_the_same() {
     send(1000).await;
     let second = Counts::of(&server).await;
     assert_eq!(second.0.lines().count(), first.0.lines().count(), "{}", second.0);
-    assert!(second.sum("vestibule_http_requests_total", &[("method", "other")]) > 100.0);
-    for canary in ["1007", "agent-", "M10", "forged"] {
+    let others = second.sum("vestibule_http_requests_total", &[("method", "other")]);
+    assert!(others > 100.0, "{others} in {}", second.0);
+    for canary in ["1007", "agent-", "XBA", "forged"] {
         let found = second.0.lines().find(|line| line.contains(canary) && line.contains('{'));
         let is_value = |line: &str| !line.split(' ').next().unwrap().contains(canary);
         assert!(found.is_none_or(is_value), "{canary} in {found:?}");
