@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use vestibule_types::{Access, Refresh, Token, TokenAnswer};
 
 use crate::session::Session;
+use crate::set_cookie::SetCookie;
 use crate::upstream::Outage;
 
 /// Largest answer of the API that is read whole, in bytes.
@@ -141,17 +142,14 @@ impl Times {
     }
 }
 
-/// The `refresh_token` that an answer sets, and the cookie's `Max-Age`.
+/// The `refresh_token` that an answer sets, and the cookie's `Max-Age`. FastAPI puts a value in quotes that needs
+/// none.
 fn refresh_token(headers: &HeaderMap) -> Option<(Token<Refresh>, Option<i64>)> {
     headers.get_all(header::SET_COOKIE).iter().rev().find_map(|line| {
-        let line = line.to_str().ok()?;
-        let mut parts = line.split(';').map(str::trim);
-        let value = parts.next()?.strip_prefix("refresh_token=")?.trim_matches('"');
-        let max_age = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.eq_ignore_ascii_case("max-age").then(|| value.parse::<i64>().ok())?
-        });
-        (!value.is_empty()).then(|| (Token::from(value.to_owned()), max_age))
+        let SetCookie { name, value, max_age } = SetCookie::parse(line.as_bytes())?;
+        let value = std::str::from_utf8(value).ok()?.trim_matches('"');
+        let is_there = name == b"refresh_token" && !value.is_empty();
+        is_there.then(|| (Token::from(value.to_owned()), max_age))
     })
 }
 
@@ -202,6 +200,9 @@ mod tests {
             ),
             ("refresh_token=\"abc\"; max-age=60", Some(("abc", 60))),
             ("refresh_token=abc", Some(("abc", 604_800))),
+            ("refresh_token = abc ; Max-Age = 60", Some(("abc", 60))),
+            ("refresh_token=abc; Comment=\u{e9}; Max-Age=60; Max-Age=7", Some(("abc", 7))),
+            ("Refresh_Token=abc", None),
             ("refresh_token=\"\"; Max-Age=0", None),
             ("other=abc", None),
         ] {
