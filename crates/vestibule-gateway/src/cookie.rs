@@ -184,7 +184,7 @@ impl SessionCookie {
     }
 
     fn stripped(&self, line: HeaderValue) -> Option<HeaderValue> {
-        let is_ours = |part: &&[u8]| self.owns(name_of(trimmed(part)));
+        let is_ours = |part: &&[u8]| self.owns(trimmed(name_of(part)));
         let parts = || line.as_bytes().split(|byte| *byte == b';');
         if !parts().any(|part| is_ours(&part)) {
             return Some(line);
@@ -546,6 +546,7 @@ mod tests {
             ("a=b; {n}=x; c=d; {h}=y; e", Some("a=b; c=d; e")),
             ("{n}=1; {n}=2; a= b =c", Some("a= b =c")),
             ("{n}; a=b", Some("a=b")),
+            ("{n} =x; {h}\t; a=b", Some("a=b")),
             ("vestibule=x; a=b; VESTIBULE_HINT=y", Some("a=b")),
             ("my{n}=x; {n}2=y", Some("my{n}=x; {n}2=y")),
         ] {

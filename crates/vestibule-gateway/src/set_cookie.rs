@@ -21,7 +21,7 @@ impl<'a> SetCookie<'a> {
         let mut parts = line.split(|byte| *byte == b';');
         let pair = parts.next().unwrap_or_default();
         let (name, value) = split(pair).unwrap_or((b"", trimmed(pair)));
-        let max_age = parts.filter_map(max_age).last();
+        let max_age = parts.rev().find_map(max_age);
         (!name.is_empty() || !value.is_empty()).then_some(Self { name, value, max_age })
     }
 }
