@@ -24,7 +24,8 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite and on PostgreSQL.
+    /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite and
+    /// on PostgreSQL.
     Rust,
     /// People on a cluster in which everything fails at random, for a minute.
     Soak,
@@ -185,7 +186,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
 }
 
 /// The files of a folder whose names end so, in order of their names; at least one.
-fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure(format!("{} can't be read: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
