@@ -44,7 +44,9 @@ async fn carry(
     route: &Route,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    if route.is_identity && is_for_us_alone(request.uri()) {
+    let dialect = gateway.dialect();
+    // Signing in, staying and out are the gateway's own and never pass raw.
+    if route.is_identity && dialect.is_entrance(route.target(request.uri()).path()) {
         return Err(Problem::NOT_FOUND);
     }
     if request.body().size_hint().lower() > route.body_limit {
@@ -66,7 +68,10 @@ async fn carry(
         return switch(gateway, client, response, over);
     }
     match route.is_identity {
-        true => headers::from_api(response.headers_mut(), &gateway.0.cookie),
+        true => {
+            headers::from_api(response.headers_mut(), &gateway.0.cookie);
+            dialect.withhold(response.headers_mut());
+        }
         false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
     }
     if route.token == TokenPolicy::Attach && !route.cacheable {
@@ -81,12 +86,6 @@ async fn carry(
         return Ok(response.map(|body| Body::new(Until::new(body, over))));
     }
     Ok(response)
-}
-
-/// Signing in, staying and out are the gateway's own and never pass raw.
-fn is_for_us_alone(uri: &Uri) -> bool {
-    let path = uri.path().trim_end_matches('/');
-    ["/api/v1/login", "/api/v1/refresh", "/api/v1/logout"].contains(&path)
 }
 
 async fn send(
@@ -134,6 +133,9 @@ fn outgoing(
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = route.target(&parts.uri);
     *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
+    if route.token != TokenPolicy::Pass {
+        gateway.dialect().disarm(outgoing.headers_mut());
+    }
     outgoing.headers_mut().remove(EXPECT);
     if headers::takes_trailers(&parts.headers) {
         outgoing.extensions_mut().insert(TakesTrailers);
@@ -192,7 +194,8 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 /// A script has changed or deleted the visitor's account: the session follows.
 async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, path: &str) {
     let Some(session) = visitor.session() else { return };
-    if path.trim_end_matches('/') != format!("/api/v1/user/{}", session.user.username) {
+    let own = format!("{}/user/{}", gateway.dialect().prefix(), session.user.username);
+    if path.trim_end_matches('/') != own {
         return;
     }
     match *method {

@@ -1,6 +1,6 @@
 //! `Set-Cookie` lines of upstreams, as browsers read them.
 
-/// One line (RFC 6265bis, 5.6). Nothing is unquoted, and attributes other than `Max-Age` are not looked at.
+/// One line (RFC 6265bis, 5.6). Nothing is unquoted, and of the attributes only those on its end are looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SetCookie<'a> {
     /// May be empty; then browsers send the bare value.
@@ -9,6 +9,8 @@ pub struct SetCookie<'a> {
     pub value: &'a [u8],
     /// Seconds, if the line says so: the last word counts.
     pub max_age: Option<i64>,
+    /// Whether there is an `Expires`, whatever it says.
+    pub has_expires: bool,
 }
 
 impl<'a> SetCookie<'a> {
@@ -21,14 +23,16 @@ impl<'a> SetCookie<'a> {
         let mut parts = line.split(|byte| *byte == b';');
         let pair = parts.next().unwrap_or_default();
         let (name, value) = split(pair).unwrap_or((b"", trimmed(pair)));
-        let max_age = parts.rev().find_map(max_age);
-        (!name.is_empty() || !value.is_empty()).then_some(Self { name, value, max_age })
+        let attributes: Vec<_> = parts.filter_map(split).collect();
+        let max_age = attributes.iter().rev().find_map(|(name, value)| max_age(name, value));
+        let has_expires = attributes.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"expires"));
+        let is_there = !name.is_empty() || !value.is_empty();
+        is_there.then_some(Self { name, value, max_age, has_expires })
     }
 }
 
 /// RFC 6265bis, 5.6.2: digits, perhaps behind a minus. What is too much for us is as long as can be.
-fn max_age(attribute: &[u8]) -> Option<i64> {
-    let (name, value) = split(attribute)?;
+fn max_age(name: &[u8], value: &[u8]) -> Option<i64> {
     let digits = value.strip_prefix(b"-").unwrap_or(value);
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     if !name.eq_ignore_ascii_case(b"max-age") || !is_number {
@@ -88,6 +92,7 @@ mod tests {
             (" = ; Max-Age=5", None),
             ("a=b\u{7f}", None),
             ("a=b\u{1}; Max-Age=5", None),
+            ("a=b; expires=never", Some(("a", "b", None))),
             ("a=b; max-AGE = 60 ", Some(("a", "b", Some(60)))),
             ("a=b; Max-Age=-5", Some(("a", "b", Some(-5)))),
             ("a=b; Max-Age=60; Max-Age=7", Some(("a", "b", Some(7)))),
@@ -101,6 +106,7 @@ mod tests {
                 name: name.as_bytes(),
                 value: value.as_bytes(),
                 max_age,
+                has_expires: line.contains("expires"),
             });
             assert_eq!(read, bytes, "{line:?}");
         }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vestibule_gateway::{RouteSpec, UpstreamSpec};
+use vestibule_gateway::{Dialect, RouteSpec, UpstreamSpec};
 
 /// What the file says; without a file, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigFile {
+    /// What is particular about the API, if it is not ours.
+    pub api: Option<Dialect>,
     /// Servers behind the site, by the names that routes use.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamSpec>,

@@ -42,7 +42,7 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     follow_keys(key_file, &api, others);
     let pass = Pass::new(&feed_key.first, clock.clone());
     let here = Upstream::in_process(api.router()).with_pass(pass);
-    let plans = Plans::new(site_args.clone(), here.clone());
+    let plans = Plans::with_ours(site_args.clone(), here.clone());
     let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
     let (gateway, site_router) = wiring::site(parts, here, clock);
     // Without it the site says on `/ready` that it is not; the log says why.

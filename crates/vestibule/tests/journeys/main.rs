@@ -2,11 +2,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod conformance;
 mod contract;
 mod copy;
 mod database;
 mod disk;
 mod end_all;
+mod fastapi;
 mod feed;
 mod foreign;
 mod forward_auth;
@@ -20,6 +22,7 @@ mod lives;
 mod metrics;
 mod nodes;
 mod outages;
+mod problems;
 mod process;
 mod sessions;
 mod site;
