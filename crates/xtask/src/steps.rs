@@ -116,7 +116,10 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
         Step::Rust => {
-            tools::postgres().and_then(|()| tools::python()).and_then(|()| tools::proxies())
+            tools::node()?;
+            tools::postgres()?;
+            tools::python()?;
+            tools::proxies()
         }
         Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
