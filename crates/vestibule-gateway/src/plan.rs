@@ -90,7 +90,7 @@ impl Plan {
             all.push(Route::new(spec, upstream.clone(), is_identity, body_limit)?);
         }
         for prefix in dialect.prefixes() {
-            let spec = named(&format!("{prefix}/**"), "api")?;
+            let spec = named(&format!("{prefix}/**"), "api token=attach")?;
             all.push(Route::new(&spec, api.clone(), true, body_limit)?);
         }
         if let Some(ui) = ui {

@@ -49,7 +49,7 @@ impl Tokens {
         let access = Found::at(&hands.access, answer).ok_or(Outage::Failing)?;
         let times = Times::of(&access.token);
         let said = seconds_at(hands.expires_in.as_ref(), answer);
-        let of_token = || times.as_ref().map(|times| times.life_from(now));
+        let of_token = || times.as_ref()?.life_from(now);
         let life = said.or_else(of_token).or(access.max_age).unwrap_or(hands.access_life);
         let issued = times.as_ref().and_then(|times| times.iat);
         let refresh = hands.refresh.as_ref().and_then(|place| Found::at(place, answer));
@@ -183,9 +183,11 @@ impl Times {
         claims(token)
     }
 
-    /// Seconds that a token lives which has just been made.
-    fn life_from(&self, now: i64) -> i64 {
-        self.exp.saturating_sub(self.iat.unwrap_or(now)).max(0)
+    /// Seconds that a token lives which has just been made. One that does not say when that was, and is dead by our
+    /// clock, tells of another clock and not of its life (F12).
+    fn life_from(&self, now: i64) -> Option<i64> {
+        let life = self.exp.saturating_sub(self.iat.unwrap_or(now));
+        (self.iat.is_some() || life > 0).then_some(life.max(0))
     }
 }
 
@@ -221,6 +223,7 @@ mod tests {
             (r#"{"exp":5000,"iat":3200}"#, 1800),
             (r#"{"exp":1001800}"#, 1800),
             (r#"{"exp":10,"iat":3200}"#, 0),
+            (r#"{"exp":999999}"#, 1800),
             (r#"{"sub":"no times"}"#, 1800),
         ] {
             let tokens = read(&jwt(claims), "").await.unwrap();

@@ -158,7 +158,7 @@ impl Default for LoginTable {
             password: "password".to_owned(),
             remember: "remember_me".to_owned(),
             constants: Constants::new(),
-            success: vec![200, 201],
+            success: vec![200, 201, 204],
             wrong: vec![400, 401, 422],
         }
     }

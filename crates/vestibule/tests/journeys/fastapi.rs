@@ -33,6 +33,8 @@ pub fn me() -> &'static str {
 pub struct Fastapi {
     pub server: Arc<Server>,
     clock: Clock,
+    /// Seconds by which its clock is ahead.
+    ahead: i64,
     socket: Upstream,
 }
 
@@ -48,7 +50,17 @@ impl Fastapi {
         let options = Options { time: Some(clock.now()), ..options };
         let server = Server::start_with(options).unwrap_or_else(|why| panic!("{why}"));
         let socket = Upstream::at(&Url::parse(&server.url()).unwrap()).unwrap();
-        Self { server: Arc::new(server), clock: clock.clone(), socket }
+        Self { server: Arc::new(server), clock: clock.clone(), ahead: 0, socket }
+    }
+
+    /// The same with a clock that is ahead by `seconds`.
+    pub fn ahead(self, seconds: i64) -> Self {
+        Self { ahead: seconds, ..self }
+    }
+
+    /// Its socket, with nothing in between; its clock stands still.
+    pub fn socket(&self) -> Upstream {
+        self.socket.clone()
     }
 
     /// The way to its socket. Whoever takes it brings the time along.
@@ -58,7 +70,7 @@ impl Fastapi {
 }
 
 async fn pass(State(fastapi): State<Fastapi>, request: Request) -> Response {
-    fastapi.server.set_time(fastapi.clock.now());
+    fastapi.server.set_time(fastapi.clock.now() + fastapi.ahead);
     match fastapi.socket.send(request).await {
         Ok(response) => response.into_response(),
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),

@@ -6,6 +6,7 @@ mod conformance;
 mod contract;
 mod copy;
 mod database;
+mod dialects;
 mod disk;
 mod end_all;
 mod fastapi;
