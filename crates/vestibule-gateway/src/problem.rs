@@ -21,7 +21,8 @@ pub struct Problem {
 
 impl Problem {
     /// Every problem there is.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
+        Self::MALFORMED,
         Self::BAD_PATH,
         Self::BAD_BODY,
         Self::BAD_FORWARDING,
@@ -33,7 +34,7 @@ impl Problem {
         Self::UPGRADE_REFUSED,
         Self::NOT_FOUND,
         Self::METHOD,
-        Self::BODY_TOO_SLOW,
+        Self::REQUEST_LATE,
         Self::TOO_LARGE,
         Self::BODY_TOO_LARGE,
         Self::TARGET_TOO_LONG,
@@ -52,6 +53,9 @@ impl Problem {
         Self::STOPPING,
     ];
 
+    /// It is not HTTP as it is written, or two parsers could read it differently (GW-15).
+    pub const MALFORMED: Self =
+        Self::new(400, "malformed_request", "Malformed request", "The request is malformed.");
     /// A path that guard and upstream might read differently (GW-05).
     pub const BAD_PATH: Self =
         Self::new(400, "bad_path", "Malformed address", "The address is malformed.");
@@ -99,13 +103,9 @@ impl Problem {
     /// The address is right, the method isn't.
     pub const METHOD: Self =
         Self::new(405, "method_not_allowed", "Method not allowed", "Method Not Allowed");
-    /// The body did not arrive in time (RL-02).
-    pub const BODY_TOO_SLOW: Self = Self::new(
-        408,
-        "body_too_slow",
-        "Body too slow",
-        "The body of the request did not arrive in time.",
-    );
+    /// The request did not arrive in time (RL-02).
+    pub const REQUEST_LATE: Self =
+        Self::new(408, "request_late", "Request too slow", "The request did not arrive in time.");
     /// The body is over the limit of our own forms.
     pub const TOO_LARGE: Self =
         Self::new(413, "too_large", "Body too large", "The body is too large.");

@@ -66,7 +66,12 @@ pub(crate) fn words(problem: Problem) -> Words {
             "This address takes no visit of this kind.",
             "Start again from the front page.",
         ),
-        "body_too_slow" => (
+        "malformed_request" => (
+            "This request can't be read",
+            "A program sent something that this site doesn't understand.",
+            "Start again from the front page.",
+        ),
+        "request_late" => (
             "That took too long to arrive",
             "Your connection was too slow or broke off while sending. Nothing was saved.",
             "Check your connection, go back and send it again.",
