@@ -29,7 +29,8 @@ pub struct RouteSpec {
     pub strip: Option<String>,
     /// What becomes of the access token. Below `/api/` it is attached, elsewhere there is none.
     pub token: Option<TokenPolicy>,
-    /// Whether a session is needed. Left out, `--protect`, `--private` and `--public` decide.
+    /// Whether a session is needed. Left out, `--protect`, `--private` and `--public` decide; and also where it is
+    /// not needed, for a path that is the route's only without its `;parameters`.
     pub guard: Option<bool>,
     /// Roles of which the visitor has to have one; then a session is needed.
     #[serde(default)]
