@@ -24,8 +24,8 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite, on PostgreSQL, and those of the gateway
-    /// in front of the FastAPI backend.
+    /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
+    /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
     Rust,
     /// People on a cluster in which everything fails at random, for a minute.
     Soak,
@@ -116,7 +116,10 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
         Step::Rust => {
-            tools::postgres().and_then(|()| tools::python()).and_then(|()| tools::proxies())
+            tools::node()?;
+            tools::postgres()?;
+            tools::python()?;
+            tools::proxies()
         }
         Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
@@ -197,7 +200,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
 }
 
 /// The files of a folder whose names end so, in order of their names; at least one.
-fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure(format!("{} can't be read: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
