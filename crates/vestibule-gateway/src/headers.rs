@@ -70,6 +70,29 @@ pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
     from.get(TE).is_some_and(|te| te.to_str().is_ok_and(|te| te.contains("trailers")))
 }
 
+/// Whether an answer's head says in one way only how long it is: two readers might choose differently (RFC 9112, 6.3).
+/// Another transfer coding than `chunked` is none that we could take off.
+pub(crate) fn has_one_length(headers: &HeaderMap) -> bool {
+    let (mut lengths, mut codings) =
+        (headers.get_all(CONTENT_LENGTH).iter(), headers.get_all(TRANSFER_ENCODING).iter());
+    let is_number =
+        |length: &HeaderValue| !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => is_number(length) && lengths.next().is_none(),
+        (None, Some(coding)) => is_chunked(coding) && codings.next().is_none(),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether an answer is a stream of events, which may be silent for as long as it likes.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+}
+
 /// Asks for a WebSocket, or grants one: the only protocol that we change to (RFC 6455, 4.1; GW-15).
 pub(crate) fn upgrade(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));

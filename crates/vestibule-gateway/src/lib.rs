@@ -13,6 +13,7 @@ mod forward;
 mod gateway;
 mod guard;
 pub mod headers;
+mod heard;
 mod passage;
 mod path;
 mod plan;

@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::{ServiceExt as _, service_fn};
+use vestibule_gateway::Stopping;
 use vestibule_types::ClientAddress;
 
 /// Time for the head of a request; also how long an idle connection is kept (RL-02). `axum::serve` sets none.
@@ -59,7 +60,9 @@ pub async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, router.clone(), &graceful),
+            Ok((stream, peer)) => {
+                connection(stream, peer, router.clone(), Stopping(stop.clone()), &graceful);
+            }
             Err(error) => {
                 // Out of descriptors, most likely: those that end make room (RL-03).
                 tracing::warn!(
@@ -76,19 +79,26 @@ pub async fn serve(
     }
 }
 
-fn connection(stream: TcpStream, peer: SocketAddr, router: Router, graceful: &GracefulShutdown) {
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    stopping: Stopping,
+    graceful: &GracefulShutdown,
+) {
     let _ = stream.set_nodelay(true);
     let address = ClientAddress(peer.ip().to_canonical());
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(address);
+        request.extensions_mut().insert(stopping.clone());
         router.clone().oneshot(request)
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD);
     let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     let connection = graceful.watch(connection.into_owned());
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -76,7 +76,6 @@ impl Connector {
         match &self.target.wire {
             Wire::Unix(path) => h1(TokioIo::new(UnixStream::connect(path).await?)).await,
             Wire::Plain => h1(self.tcp().await?).await,
-            Wire::PlainH2 if h1_only => Err("a socket can't be upgraded over HTTP/2".into()),
             Wire::PlainH2 => h2(self.tcp().await?).await,
             Wire::Tls => self.tls(h1_only).await,
         }

@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::problem::Problem;
 use remote::Remote;
+pub(crate) use address::UnderWay;
 pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
 pub(crate) use upload::{Fault, Upload};
 
@@ -65,8 +66,8 @@ pub(crate) struct TakesTrailers;
 /// Time for the head of an answer, once the request is sent (RL-05).
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longest silence within an answer that is no stream (F13).
-pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+/// Longest silence within an answer that is no stream of events (F13).
+const SILENCE: Duration = Duration::from_secs(60);
 
 impl Upstream {
     /// A router in this process.
@@ -105,11 +106,11 @@ impl Upstream {
     /// # Errors
     /// [`Outage`] if no answer began.
     pub async fn send(&self, request: Request) -> Result<Response, Outage> {
-        self.send_within(request, PATIENCE, Some(SILENCE)).await
+        self.send_within(request, PATIENCE, None).await
     }
 
     /// The same, with a time for the head of the answer, which begins when the request is sent, and one for each
-    /// silence in its body.
+    /// silence in its body: left out, a minute, and no limit for a stream of events.
     pub(crate) async fn send_within(
         &self,
         request: Request,
