@@ -46,6 +46,9 @@ pub(crate) enum ApiError {
     NotFresh,
     #[error("Request forbidden -- authorization will not help")]
     Forbidden,
+    /// The caller did not show that it is a gateway of ours (GW-22).
+    #[error("Only a gateway may call this API.")]
+    NotAGateway,
     #[error("{0}")]
     NotFound(&'static str),
     #[error("Method Not Allowed")]
@@ -99,6 +102,13 @@ impl IntoResponse for ApiError {
             }
             Self::Stale => retry_after(text(StatusCode::CONFLICT, &self), 1),
             Self::Forbidden | Self::NotFresh => text(StatusCode::FORBIDDEN, &self),
+            Self::NotAGateway => {
+                let mut response = text(StatusCode::FORBIDDEN, &self);
+                // A gateway that is refused itself knows by this that nobody's session is over.
+                let said = HeaderValue::from_static("yes");
+                response.headers_mut().insert("x-vestibule-gateways-only", said);
+                response
+            }
             Self::NotFound(_) => text(StatusCode::NOT_FOUND, &self),
             Self::MethodNotAllowed => text(StatusCode::METHOD_NOT_ALLOWED, &self),
             Self::Taken(_) => text(StatusCode::UNPROCESSABLE_ENTITY, &self),

@@ -8,6 +8,7 @@ mod body;
 mod client;
 mod counts;
 mod error;
+mod gateways_only;
 mod jwt;
 mod keeping_up;
 mod keys;

@@ -42,9 +42,10 @@ impl Plan {
             Way::Ours => {
                 said.push(("route", "Vestibule's own pages, or 404 where it has none".to_owned()))
             }
-            Way::NotThisMethod => {
-                said.push(("route", format!("405: no route here takes {method}")))
-            }
+            Way::OtherMethods(others) => said.push((
+                "route",
+                format!("405: the routes for this path take {others}, and not {method}"),
+            )),
             Way::Theirs(route) => {
                 let uri: Option<Uri> = format!("{}{query}", path.as_str()).parse().ok();
                 said.extend(of_route(route, uri.as_ref()));

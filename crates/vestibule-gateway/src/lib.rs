@@ -3,17 +3,23 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod arrival;
 mod browser;
+mod caching;
 mod cookie;
 mod ended;
 mod explain;
 mod feed;
 mod flight;
 mod forward;
+mod forward_auth;
 mod gateway;
 mod guard;
 pub mod headers;
 mod heard;
+mod host;
+mod original;
+mod pass;
 mod passage;
 mod path;
 mod plan;
@@ -33,11 +39,14 @@ mod tokens;
 mod upstream;
 mod visitor;
 
+pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
 pub use explain::Explanation;
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
 pub use guard::{Wants, ask_to_sign_in, redirect};
+pub use host::{HostName, InvalidHost};
+pub use pass::Pass;
 pub use passage::{Passage, Stopping};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
 pub use plan::{Plan, PlanSettings};

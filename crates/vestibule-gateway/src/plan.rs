@@ -59,8 +59,8 @@ pub(crate) enum Way {
     Ours,
     /// To an upstream.
     Theirs(Arc<Route>),
-    /// There are routes for this path, but none for this method.
-    NotThisMethod,
+    /// There are routes for this path, but none for this method: those that there are, for `Allow` (RFC 9110, 10.2.1).
+    OtherMethods(String),
 }
 
 /// What is ours whatever the settings say: ways in and out, health, and files of our own.
@@ -97,12 +97,13 @@ impl Plan {
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.
     pub(crate) fn elsewhere(&self, method: &Method, path: &CanonicalPath) -> Way {
-        let mut covering = self.routes.iter().filter(|route| route.covers(path)).peekable();
-        if covering.peek().is_none() {
-            return Way::Ours;
+        let covering = || self.routes.iter().filter(|route| route.covers(path));
+        if let Some(route) = covering().find(|route| route.admits(method)) {
+            return Way::Theirs(route.clone());
         }
-        let route = covering.find(|route| route.admits(method));
-        route.map_or(Way::NotThisMethod, |route| Way::Theirs(route.clone()))
+        let methods: Vec<&str> =
+            covering().flat_map(|route| &route.methods).map(Method::as_str).collect();
+        if methods.is_empty() { Way::Ours } else { Way::OtherMethods(methods.join(", ")) }
     }
 
     /// Why the guard covers `path`.
@@ -121,12 +122,11 @@ impl Plan {
             Way::Theirs(route) if route.needs_role() => true,
             Way::Theirs(route) => route.guard.unwrap_or_else(|| self.guard.covers(path)),
             Way::Ours if is_ours(path) => false,
-            Way::Ours | Way::NotThisMethod => self.guard.covers(path),
+            Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }
     }
 }
 
 fn is_ours(path: &CanonicalPath) -> bool {
-    let bare = path.as_str().strip_suffix('/').unwrap_or(path.as_str());
-    OURS.contains(&bare) || path.as_str().starts_with("/_vestibule/")
+    OURS.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/")
 }

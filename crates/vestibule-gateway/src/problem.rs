@@ -24,6 +24,30 @@ impl Problem {
     /// A request to change something that did not come from this site (CS-01).
     pub const CROSS_SITE: Self =
         Self::new(StatusCode::FORBIDDEN, "cross_site", "This request did not come from this site.");
+    /// The request names another host than this site's, or none (GW-10).
+    pub const MISDIRECTED: Self = Self::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected",
+        "This site does not go by that name.",
+    );
+    /// A call over http to a site that is https (TL-03).
+    pub const HTTPS_REQUIRED: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "https_required",
+        "This site takes calls over https only.",
+    );
+    /// Forward-auth was asked by an address that is no proxy of ours (GW-18).
+    pub const UNTRUSTED_HOP: Self = Self::new(
+        StatusCode::FORBIDDEN,
+        "untrusted_hop",
+        "This address may not ask for others: name it with --trusted-hop.",
+    );
+    /// Forward-auth was asked about a request that can't be read (GW-18).
+    pub const BAD_FORWARDING: Self = Self::new(
+        StatusCode::BAD_REQUEST,
+        "bad_forwarding",
+        "What the proxy says of the request is missing, malformed or contradictory; the log says what.",
+    );
     /// There is nothing at this address.
     pub const NOT_FOUND: Self = Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found");
     /// The address is right, the method isn't.

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::gateway::{Gateway, NoAnswer};
-use crate::problem::Problem;
 use crate::requests::ME;
 use crate::route::Route;
 use crate::upstream::Outage;
@@ -38,19 +37,16 @@ impl Rights {
 /// time: what it took back a moment ago is gone.
 ///
 /// # Errors
-/// [`Problem::FORBIDDEN`] if not; what stands in the way of knowing.
+/// [`NoAnswer`]: what stands in the way of knowing.
 pub(crate) async fn has_role(
     gateway: &Gateway,
     visitor: &Visitor,
     route: &Route,
-) -> Result<(), Problem> {
+) -> Result<bool, NoAnswer> {
     let [path, other_spelling] = ME;
     let rights: Option<Rights> = match gateway.read(visitor, path).await? {
         Some(rights) => Some(rights),
         None => gateway.read(visitor, other_spelling).await?,
     };
-    match rights.ok_or(NoAnswer::Outage(Outage::Failing))?.suffice(route) {
-        true => Ok(()),
-        false => Err(Problem::FORBIDDEN),
-    }
+    Ok(rights.ok_or(Outage::Failing)?.suffice(route))
 }

@@ -191,7 +191,8 @@ pub(crate) struct Route {
     /// As the settings write it.
     pub(crate) text: Arc<str>,
     pattern: PathPattern,
-    methods: Vec<Method>,
+    /// All, if there are none.
+    pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
     strip: Option<String>,
     pub(crate) token: TokenPolicy,

@@ -6,7 +6,7 @@ use axum::Router;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{
-    Gateway, GatewaySettings, InvalidUpstream, Plan, SealKeys, Site, Upstream,
+    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, SealKeys, Site, Upstream,
 };
 use vestibule_types::Clock;
 
@@ -26,6 +26,8 @@ pub struct SiteParts {
     pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused.
     pub max_stale: Duration,
+    /// Proxies in front of the site.
+    pub hops: HopSettings,
 }
 
 /// The API, and what is served on its own socket: its routes and its documentation.
@@ -49,9 +51,9 @@ pub async fn api(
 
 /// The site in front of `api`, and its gateway, which follows no revocations yet.
 pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
-    let SiteParts { site, secrets, plan, max_stale } = parts;
+    let SiteParts { site, secrets, plan, max_stale, hops } = parts;
     let keys = SealKeys::new(secrets.first, secrets.older);
-    let settings = GatewaySettings { site, plan, max_stale };
+    let settings = GatewaySettings { site, plan, max_stale, hops };
     let gateway = Gateway::new(settings, &keys, api, clock);
     let router = vestibule_ui::site(gateway.clone());
     (gateway, observed(router, "gateway", Ids::Own))
