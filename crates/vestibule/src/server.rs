@@ -1,12 +1,14 @@
 //! Sockets: listening, serving, and ending without cutting anybody off.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use http::header::{CONNECTION, UPGRADE};
+use http::{HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -92,7 +94,17 @@ fn connection(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(address);
         request.extensions_mut().insert(stopping.clone());
-        router.clone().oneshot(request)
+        let asks_for_another =
+            request.version() == Version::HTTP_11 && request.headers().contains_key(UPGRADE);
+        let answer = router.clone().oneshot(request);
+        async move {
+            let mut answer = answer.await?;
+            // No byte behind a request for another protocol is a request (GW-15).
+            if asks_for_another && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);

@@ -92,7 +92,8 @@ impl HttpBody for Download {
                 if let Some(trailers) = frame.trailers_mut() {
                     headers::clean_trailers(trailers);
                 }
-                if self.body.is_end_stream() {
+                // Nothing comes after trailers, and nobody asks for it.
+                if frame.is_trailers() || self.body.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))

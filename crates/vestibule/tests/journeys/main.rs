@@ -23,4 +23,7 @@ mod outages;
 mod process;
 mod sessions;
 mod site;
+mod sockets;
+mod streams;
 mod support;
+mod wire;
