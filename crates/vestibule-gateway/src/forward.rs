@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, EXPECT, UPGRADE};
+use http::header::{CONNECTION, EXPECT, TRAILER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::upgrade::{OnUpgrade, on};
@@ -142,6 +142,10 @@ fn outgoing(
     *outgoing.uri_mut() = route.target(&parts.uri);
     *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
     outgoing.headers_mut().remove(EXPECT);
+    // HTTP/2 has trailers without a coding that says so.
+    if let Some(trailer) = parts.headers.get(TRAILER).filter(|_| parts.version == Version::HTTP_2) {
+        outgoing.headers_mut().insert(TRAILER, trailer.clone());
+    }
     if headers::takes_trailers(&parts.headers) {
         outgoing.extensions_mut().insert(TakesTrailers);
     }
@@ -178,7 +182,7 @@ fn switch(
 /// then passed over, as RFC 9110, 7.8 allows.
 pub(crate) fn is_websocket(request: &Request) -> bool {
     request.method() == Method::GET
-        && request.version() == http::Version::HTTP_11
+        && request.version() == Version::HTTP_11
         && request.body().is_end_stream()
         && has_token(request.headers(), CONNECTION, "upgrade")
         && has_token(request.headers(), UPGRADE, "websocket")

@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod authority;
 mod contract;
 mod copy;
 mod database;
@@ -21,6 +22,7 @@ mod metrics;
 mod nodes;
 mod outages;
 mod process;
+mod protocols;
 mod sessions;
 mod site;
 mod sockets;
