@@ -368,12 +368,7 @@ impl Gateway {
     }
 
     pub(crate) fn api_way(&self) -> AskedBy<'_> {
-        AskedBy {
-            upstream: &self.0.api,
-            patience: PATIENCE,
-            silence: None,
-            is_identity: true,
-        }
+        AskedBy { upstream: &self.0.api, patience: PATIENCE, silence: None, is_identity: true }
     }
 }
 

@@ -7,7 +7,7 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
     REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::cookie::{SessionCookie, name_set_by};
 use crate::site::Site;
@@ -72,16 +72,20 @@ pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
 
 /// Whether an answer's head says in one way only how long it is: two readers might choose differently (RFC 9112, 6.3).
 /// Another transfer coding than `chunked` is none that we could take off.
-pub(crate) fn has_one_length(headers: &HeaderMap) -> bool {
+pub(crate) fn has_one_length(version: Version, headers: &HeaderMap) -> bool {
     let (mut lengths, mut codings) =
         (headers.get_all(CONTENT_LENGTH).iter(), headers.get_all(TRANSFER_ENCODING).iter());
-    let is_number =
-        |length: &HeaderValue| !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit);
+    let is_number = |length: &HeaderValue| {
+        let text = length.to_str().unwrap_or_default();
+        text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
+    };
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     match (lengths.next(), codings.next()) {
         (None, None) => true,
         (Some(length), None) => is_number(length) && lengths.next().is_none(),
-        (None, Some(coding)) => is_chunked(coding) && codings.next().is_none(),
+        (None, Some(coding)) => {
+            version == Version::HTTP_11 && is_chunked(coding) && codings.next().is_none()
+        }
         (Some(_), Some(_)) => false,
     }
 }

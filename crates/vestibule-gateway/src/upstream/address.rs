@@ -229,8 +229,10 @@ impl Address {
         match answer {
             None => Err(Failed { why: Outage::Slow, unsent: None }),
             Some(Err(error)) => Err(broken(error)),
-            Some(Ok(response)) if !has_one_length(response.headers()) => {
-                tracing::warn!("how long an upstream's answer is can't be told: it was thrown away");
+            Some(Ok(response)) if !has_one_length(response.version(), response.headers()) => {
+                tracing::warn!(
+                    "how long an upstream's answer is can't be told: it was thrown away"
+                );
                 Err(Failed { why: Outage::Broken, unsent: None })
             }
             Some(Ok(response)) => Ok((response, line)),

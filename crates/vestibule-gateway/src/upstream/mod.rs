@@ -21,8 +21,8 @@ use url::Url;
 
 use crate::pass::Pass;
 use crate::problem::Problem;
-use remote::Remote;
 pub(crate) use address::UnderWay;
+use remote::Remote;
 pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
 pub(crate) use upload::{Fault, Upload};
 

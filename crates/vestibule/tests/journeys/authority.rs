@@ -95,9 +95,8 @@ async fn listen(tls: TlsAcceptor, router: Router) -> SocketAddr {
             tokio::spawn(async move {
                 if let Ok(stream) = tls.accept(stream).await {
                     let builder = Builder::new(TokioExecutor::new());
-                    let _ = builder
-                        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                        .await;
+                    let _ =
+                        builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
                 }
             });
         }

@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod answers;
 mod authority;
 mod contract;
 mod copy;
@@ -28,4 +29,5 @@ mod site;
 mod sockets;
 mod streams;
 mod support;
+mod upstreams;
 mod wire;

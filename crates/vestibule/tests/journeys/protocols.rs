@@ -41,7 +41,8 @@ fn mirror() -> Router {
 /// A site in front of one upstream.
 async fn site_over(spec: UpstreamSpec) -> (TestApi, Site) {
     let api = TestApi::new().await;
-    let site = Site::by(&api, plan_over(&api, "/api/x/** = stub", &spec)).await.with_member("ada").await;
+    let site =
+        Site::by(&api, plan_over(&api, "/api/x/** = stub", &spec)).await.with_member("ada").await;
     (api, site)
 }
 
@@ -69,11 +70,26 @@ async fn an_upstream_is_spoken_to_in_what_it_speaks_best() {
         let answer = site.browser.fetch("GET", "/api/x/1", None).await;
         assert_eq!(answer.says(), format!("200 {version} GET /api/x/1 {host} "), "{spec:?}");
         let answer = site.browser.fetch("POST", "/api/x/2", Some(&"body".into())).await;
-        assert_eq!(answer.says(), format!("200 {version} POST /api/x/2 {host} \"body\""), "{spec:?}");
+        assert_eq!(
+            answer.says(),
+            format!("200 {version} POST /api/x/2 {host} \"body\""),
+            "{spec:?}"
+        );
         // A socket has to be HTTP/1.1: here both are asked anew.
         let cookie = site.cookie();
         let mut client = site.client().await;
-        client.request("POST", "/api/x/3", &[("cookie", &cookie), ("transfer-encoding", "chunked"), ("origin", "http://localhost:3000"), ("trailer", "x-sum")]).await;
+        client
+            .request(
+                "POST",
+                "/api/x/3",
+                &[
+                    ("cookie", &cookie),
+                    ("transfer-encoding", "chunked"),
+                    ("origin", "http://localhost:3000"),
+                    ("trailer", "x-sum"),
+                ],
+            )
+            .await;
         client.send("3\r\nabc\r\n0\r\nx-sum: 6\r\n\r\n").await;
         let answer = client.answer().await;
         assert_eq!(answer.says(), format!("200 {version} POST /api/x/3 {host} abc6"), "{spec:?}");
@@ -117,7 +133,8 @@ async fn tl_02_a_certificate_for_an_address_is_checked_as_one() {
     let ca = authority.file(&folder, "ca.pem");
     for (name, works) in [("127.0.0.1", true), ("localhost", false)] {
         let at = authority.sign(name).serve(mirror(), &["h2"], None).await;
-        let spec = UpstreamSpec { ca: Some(ca.clone()), ..UpstreamSpec::at(&format!("https://{at}")) };
+        let spec =
+            UpstreamSpec { ca: Some(ca.clone()), ..UpstreamSpec::at(&format!("https://{at}")) };
         let (_api, mut site) = site_over(spec).await;
         let status = if works { 200 } else { 503 };
         assert_eq!(site.browser.fetch("GET", "/api/x/1", None).await.status, status, "{name}");
@@ -140,7 +157,8 @@ async fn an_upstream_that_asks_for_a_certificate_is_shown_ours() {
     ] {
         if files.as_ref().is_some_and(|(certificate, _)| !certificate.exists()) {
             // Files that have gone are told at the start, not at the first request.
-            let error = vestibule_gateway::Upstream::new("x", &spec(files)).unwrap_err().to_string();
+            let error =
+                vestibule_gateway::Upstream::new("x", &spec(files)).unwrap_err().to_string();
             assert!(error.contains("client.pem"), "{error}");
             continue;
         }
@@ -203,9 +221,12 @@ async fn clients_of_http_2_are_served_alike_whatever_the_upstream_speaks() {
 async fn trailers_of_an_upstream_reach_clients_of_http_2_without_what_only_a_head_may_say() {
     let router = Router::new().fallback(async |request: Request| {
         let te = request.headers().get("te").map(|te| te.to_str().unwrap().to_owned());
-        let trailers = [("grpc-status", "0"), ("set-cookie", "vestibule=evil"), ("x-vestibule-user", "x")];
-        let trailers: HeaderMap =
-            trailers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let trailers =
+            [("grpc-status", "0"), ("set-cookie", "vestibule=evil"), ("x-vestibule-user", "x")];
+        let trailers: HeaderMap = trailers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
         let frames = [Frame::data(Bytes::from(te.unwrap_or_default())), Frame::trailers(trailers)];
         let frames = stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
         Body::new(StreamBody::new(frames))
@@ -227,7 +248,8 @@ async fn trailers_of_an_upstream_reach_clients_of_http_2_without_what_only_a_hea
 async fn cs_06_a_stream_over_http_2_is_opened_by_our_own_pages_alone() {
     let api = TestApi::new().await;
     let at = h2c(mirror()).await;
-    let site = Site::new(&api, &[&format!("/api/x/** = http://{at}")]).await.with_member("ada").await;
+    let site =
+        Site::new(&api, &[&format!("/api/x/** = http://{at}")]).await.with_member("ada").await;
     let mut client = h2_client(&site).await;
     for (name, value, status) in [
         ("origin", "http://localhost:3000", 200),

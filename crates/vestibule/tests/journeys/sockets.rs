@@ -94,7 +94,10 @@ async fn an_upgrade_carries_a_fresh_token_and_its_answer_the_new_cookie() {
     let head = client.head().await;
     assert_eq!(head.status(), 101);
     let cookies: Vec<_> = head.fields.get_all("set-cookie").iter().collect();
-    assert!(cookies.iter().any(|line| line.to_str().unwrap().starts_with("vestibule=v1.")), "{head:?}");
+    assert!(
+        cookies.iter().any(|line| line.to_str().unwrap().starts_with("vestibule=v1.")),
+        "{head:?}"
+    );
     assert!(!cookies.iter().any(|line| *line == "vestibule=theirs"), "{head:?}");
     assert_eq!(head.text("cache-control"), "private, no-store");
     talks(&mut client, &mut upstream).await;
@@ -150,7 +153,10 @@ async fn what_both_sides_agree_on_passes_and_so_does_every_byte() {
     assert_eq!(asked.text("sec-websocket-key"), "dGhlIHNhbXBsZSBub25jZQ==");
     assert_eq!(asked.text("sec-websocket-version"), "13");
     assert_eq!(asked.text("sec-websocket-protocol"), "chat, superchat");
-    assert_eq!(asked.text("sec-websocket-extensions"), "permessage-deflate; client_max_window_bits");
+    assert_eq!(
+        asked.text("sec-websocket-extensions"),
+        "permessage-deflate; client_max_window_bits"
+    );
     assert_eq!(asked.text("origin"), ORIGIN.1);
     let agreed = "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: permessage-deflate\r\n";
     upstream.send(format!("{GRANTED}{agreed}Server: secret\r\n\r\n")).await;
@@ -214,7 +220,10 @@ async fn gw_15_a_refused_upgrade_passes_the_answer_on_and_closes() {
         .await;
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.body.as_str()), (426, "no"));
-    assert!(answer.header("x-strip").is_empty() && answer.header("upgrade").is_empty(), "GW-03: {answer}");
+    assert!(
+        answer.header("x-strip").is_empty() && answer.header("upgrade").is_empty(),
+        "GW-03: {answer}"
+    );
     client.is_closed().await;
     assert!(stage.stub.is_left_alone().await, "what came after the request is no request");
 }
@@ -244,7 +253,11 @@ async fn gw_15_no_other_protocol_is_offered_to_an_upstream() {
     let stage = stage().await;
     let cookie = ("cookie", stage.cookie.as_str());
     let cases: [&[(&str, &str)]; 5] = [
-        &[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABkAAQCAAAAAAIAAAAA")],
+        &[
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
+        ],
         &[("connection", "upgrade"), ("upgrade", "tls/1.2")],
         &[("upgrade", "websocket")],
         &[("connection", "websocket"), ("upgrade", "websocket")],
@@ -266,11 +279,12 @@ async fn gw_15_no_other_protocol_is_offered_to_an_upstream() {
 #[tokio::test]
 async fn a_socket_to_an_upstream_of_http_2_is_refused_by_the_upstream() {
     let api = TestApi::new().await;
-    let stub = crate::wire::h2c(axum::Router::new().fallback(async |request: axum::extract::Request| {
-        assert!(!request.headers().contains_key("upgrade"));
-        (StatusCode::BAD_REQUEST, "no sockets here")
-    }))
-    .await;
+    let stub =
+        crate::wire::h2c(axum::Router::new().fallback(async |request: axum::extract::Request| {
+            assert!(!request.headers().contains_key("upgrade"));
+            (StatusCode::BAD_REQUEST, "no sockets here")
+        }))
+        .await;
     let site = Site::new(&api, &[&format!("/open/** = h2c://{stub}")]).await;
     for _ in 0..5 {
         let mut client = site.client().await;
@@ -300,7 +314,8 @@ async fn rv_10_a_socket_is_closed_when_its_session_ends_and_no_other() {
 #[tokio::test]
 async fn rv_10_a_socket_is_closed_when_the_feed_says_that_its_session_is_over() {
     let key = || Secret::from_random([9; 32]);
-    let settings = ApiSettings { throttle: false, feed_keys: vec![key()], ..ApiSettings::default() };
+    let settings =
+        ApiSettings { throttle: false, feed_keys: vec![key()], ..ApiSettings::default() };
     let (api, stub) = (TestApi::with(settings).await, Stub::new().await);
     let elsewhere = Site::new(&api, &[]).await;
     let site = Site::new(&api, &[&format!("/api/live/** = {}", stub.url())]).await;
@@ -331,7 +346,9 @@ async fn f26_sockets_are_closed_when_the_server_is_told_to_stop() {
 #[tokio::test]
 async fn whoever_leaves_a_socket_is_followed_by_the_other_side() {
     let stage = stage().await;
-    for (leaves, crashes) in [("client", false), ("client", true), ("upstream", false), ("upstream", true)] {
+    for (leaves, crashes) in
+        [("client", false), ("client", true), ("upstream", false), ("upstream", true)]
+    {
         let (client, upstream, _) = stage.open().await;
         let (gone, mut left) =
             if leaves == "client" { (client, upstream) } else { (upstream, client) };

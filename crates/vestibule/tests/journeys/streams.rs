@@ -60,7 +60,9 @@ async fn a_compressed_stream_passes_byte_for_byte_and_at_once() {
     client.request("GET", "/api/chat/1", &fields).await;
     let (mut upstream, asked) = stub.asked().await;
     assert_eq!(asked.text("accept-encoding"), "gzip");
-    upstream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n").await;
+    upstream
+        .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n")
+        .await;
     upstream.send("Vary: Accept-Encoding\r\n\r\n").await;
     let head = client.head().await;
     assert_eq!((head.text("content-encoding"), head.text("vary")), ("gzip", "Accept-Encoding"));
@@ -73,11 +75,14 @@ async fn a_compressed_stream_passes_byte_for_byte_and_at_once() {
 #[tokio::test]
 async fn f13_a_stream_of_events_may_be_silent_where_another_answer_may_not() {
     // However it was asked for: chats are posted by scripts that take anything.
-    for (kind, may) in [("text/event-stream", true), ("Text/Event-Stream;x=y", true), ("text/plain", false)] {
+    for (kind, may) in
+        [("text/event-stream", true), ("Text/Event-Stream;x=y", true), ("text/plain", false)]
+    {
         let (_api, stub, site) = stage("").await;
         let cookie = site.cookie();
         let mut client = site.client().await;
-        let fields = [("cookie", &*cookie), ("accept", "*/*"), SAME_ORIGIN, ("content-length", "2")];
+        let fields =
+            [("cookie", &*cookie), ("accept", "*/*"), SAME_ORIGIN, ("content-length", "2")];
         client.request("POST", "/api/chat/1", &fields).await;
         client.send("{}").await;
         let (mut upstream, _) = stub.asked().await;
@@ -117,14 +122,19 @@ async fn rv_10_a_sign_out_in_another_tab_ends_the_stream_and_the_request_behind_
     upstream.send_chunk("data: 1\n\n").await;
     assert_eq!(client.chunk().await, "data: 1\n\n");
     assert_eq!(site.browser.submit("/logout", &[]).await.status, 303);
-    assert_eq!(client.chunk().await, "", "it ends as a stream ends: the browser asks anew, and is told 401");
+    assert_eq!(
+        client.chunk().await,
+        "",
+        "it ends as a stream ends: the browser asks anew, and is told 401"
+    );
     upstream.is_closed().await;
 }
 
 #[tokio::test]
 async fn rv_10_a_stream_ends_when_the_feed_says_that_its_session_is_over() {
     let key = || Secret::from_random([9; 32]);
-    let settings = ApiSettings { throttle: false, feed_keys: vec![key()], ..ApiSettings::default() };
+    let settings =
+        ApiSettings { throttle: false, feed_keys: vec![key()], ..ApiSettings::default() };
     let (api, stub) = (TestApi::with(settings).await, Stub::new().await);
     let route = format!("/api/chat/** = {}", stub.url());
     let (site, elsewhere) = (Site::new(&api, &[&route]).await, Site::new(&api, &[]).await);
@@ -179,7 +189,9 @@ async fn f26_streams_end_when_the_server_is_told_to_stop() {
         assert_eq!(client.chunk().await, "");
         upstream.is_closed().await;
     }
-    tokio::time::timeout(Duration::from_secs(5), site.stop()).await.expect("nothing is left to wait for");
+    tokio::time::timeout(Duration::from_secs(5), site.stop())
+        .await
+        .expect("nothing is left to wait for");
 }
 
 #[tokio::test]
@@ -206,7 +218,11 @@ async fn trailers_of_a_stream_pass_if_they_were_announced_and_are_harmless() {
     let fields = [("cookie", &*cookie), EVENTS, SAME_ORIGIN, ("te", "trailers")];
     client.request("GET", "/api/chat/1", &fields).await;
     let (mut upstream, _) = stub.asked().await;
-    upstream.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n").await;
+    upstream
+        .send(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n",
+        )
+        .await;
     upstream.send("Trailer: x-sum, set-cookie, content-length\r\n\r\n").await;
     upstream.send_chunk("data: 1\n\n").await;
     upstream

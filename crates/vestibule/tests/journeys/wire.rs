@@ -178,10 +178,7 @@ impl Head {
         let line = lines.next().unwrap().to_owned();
         let field = |line: &str| {
             let (name, value) = line.split_once(':').unwrap();
-            (
-                name.parse::<HeaderName>().unwrap(),
-                HeaderValue::from_str(value.trim()).unwrap(),
-            )
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value.trim()).unwrap())
         };
         Self { line, fields: lines.map(field).collect() }
     }
