@@ -3,6 +3,7 @@
 mod address;
 mod connect;
 mod download;
+mod listening;
 mod pool;
 mod remote;
 mod spec;

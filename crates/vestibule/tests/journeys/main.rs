@@ -4,6 +4,7 @@
 mod accounts;
 mod answers;
 mod authority;
+mod bodies;
 mod contract;
 mod copy;
 mod database;
@@ -30,4 +31,5 @@ mod sockets;
 mod streams;
 mod support;
 mod upstreams;
+mod weight;
 mod wire;

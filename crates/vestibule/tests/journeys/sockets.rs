@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::io::AsyncWriteExt as _;
 use vestibule_api::ApiSettings;
 use vestibule_gateway::{PlanSettings, Upstream, UpstreamSpec};
 use vestibule_types::Secret;
@@ -358,6 +359,19 @@ async fn whoever_leaves_a_socket_is_followed_by_the_other_side() {
             drop(gone);
         }
         left.is_closed().await;
+    }
+}
+
+#[tokio::test]
+async fn who_goes_on_talking_to_nobody_is_cut_off() {
+    let stage = stage().await;
+    for leaves in ["client", "upstream"] {
+        let (client, upstream, _) = stage.open().await;
+        let (gone, mut talker) =
+            if leaves == "client" { (client, upstream) } else { (upstream, client) };
+        drop(gone);
+        let talking = async { while talker.stream.write_all(&[0; 1024]).await.is_ok() {} };
+        tokio::time::timeout(Duration::from_secs(10), talking).await.expect("it is cut off");
     }
 }
 
