@@ -30,12 +30,14 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// It is not what it should be.
-    #[error("--config {path} is not right: {cause}")]
+    #[error("--config {path}, line {line}: {why}")]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// Where, and why.
-        cause: toml::de::Error,
+        /// Where, from 1.
+        line: usize,
+        /// Why, in one line.
+        why: String,
     },
 }
 
@@ -47,6 +49,11 @@ impl ConfigFile {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
         let text = std::fs::read_to_string(path).map_err(failed)?;
-        toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path: path.to_owned(), cause })
+        toml::from_str(&text).map_err(|cause| {
+            let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let why = cause.message().replace('\n', "; ");
+            ConfigError::Wrong { path: path.to_owned(), line, why }
+        })
     }
 }

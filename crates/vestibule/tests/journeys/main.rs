@@ -25,6 +25,7 @@ mod nodes;
 mod outages;
 mod process;
 mod protocols;
+mod reload;
 mod sessions;
 mod site;
 mod sockets;
