@@ -66,8 +66,8 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         return *refusal;
     }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
-    if matches!(head.method, Method::TRACE | Method::CONNECT) {
-        return Problem::METHOD.into_response(); // GW-09
+    if is_never_answered(&head.method) {
+        return Problem::METHOD.into_response();
     }
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
@@ -105,6 +105,11 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         response.headers_mut().extend(lines.map(|line| (header::SET_COOKIE, line)));
     }
     response
+}
+
+/// Whoever could have these passed on would learn what we add, or be led elsewhere (GW-09).
+pub(crate) fn is_never_answered(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
 fn check_origin(

@@ -88,7 +88,7 @@ async fn carry(
 }
 
 /// Signing in, staying and out are the gateway's own and never pass raw, however the API is asked for them.
-fn is_for_us_alone(target: &Uri) -> bool {
+pub(crate) fn is_for_us_alone(target: &Uri) -> bool {
     let Ok(path) = CanonicalPath::parse(target.path()) else { return true };
     let names: Vec<_> = path.segments().map(Segment::name).collect();
     matches!(&names[..], [api, v1, last]

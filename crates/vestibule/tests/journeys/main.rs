@@ -26,6 +26,7 @@ mod outages;
 mod process;
 mod protocols;
 mod reload;
+mod routes;
 mod sessions;
 mod site;
 mod sockets;
