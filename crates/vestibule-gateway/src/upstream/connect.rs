@@ -103,7 +103,9 @@ impl Connector {
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-async fn h1<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Result<Connection, Error> {
+async fn h1<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+) -> Result<Connection, Error> {
     let (sender, connection) = http1::handshake(TokioIo::new(Listening::new(stream))).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.with_upgrades().await {
@@ -116,7 +118,9 @@ async fn h1<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Re
 /// How often a quiet HTTP/2 connection is tried, and how long that may take.
 const PING: Duration = Duration::from_secs(20);
 
-async fn h2<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Result<Connection, Error> {
+async fn h2<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+) -> Result<Connection, Error> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)

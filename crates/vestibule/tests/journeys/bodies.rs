@@ -23,7 +23,10 @@ const CHUNKED: (&str, &str) = ("transfer-encoding", "chunked");
 /// A site with somebody signed in, an open route and one with a token, each with these settings.
 async fn stage(settings: &str) -> (TestApi, Stub, Site) {
     let (api, stub) = (TestApi::new().await, Stub::new().await);
-    let routes = [format!("/open/** = {} {settings}", stub.url()), format!("/api/x/** = {} {settings}", stub.url())];
+    let routes = [
+        format!("/open/** = {} {settings}", stub.url()),
+        format!("/api/x/** = {} {settings}", stub.url()),
+    ];
     let site = Site::new(&api, &[&routes[0], &routes[1]]).await.with_member("ada").await;
     (api, stub, site)
 }
@@ -81,13 +84,15 @@ async fn rl_01_the_limit_holds_over_http_2_as_well() {
     let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     tokio::spawn(connection);
     let request = |body| {
-        let request = http::Request::post(format!("http://{HOST}/open/x")).header(ORIGIN.0, ORIGIN.1);
+        let request =
+            http::Request::post(format!("http://{HOST}/open/x")).header(ORIGIN.0, ORIGIN.1);
         request.body(body).unwrap()
     };
     let answer = client.send_request(request(Body::from("0123456789x"))).await.unwrap();
     assert_eq!(answer.status().as_u16(), 413, "its length is known");
     assert!(stub.is_left_alone().await);
-    let pieces = ["01234567", "89x"].map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from(piece))));
+    let pieces =
+        ["01234567", "89x"].map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from(piece))));
     let asking = client.send_request(request(Body::new(StreamBody::new(stream::iter(pieces)))));
     let (answer, mut upstream) = tokio::join!(asking, stub.next());
     assert_eq!(answer.unwrap().status().as_u16(), 413);
@@ -147,7 +152,9 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
         }
     }
     assert!(stub.is_left_alone().await);
-    for fields in [&[ORIGIN, expect, short][..], &[ORIGIN, cookie, ("expect", "100-Continue"), short]] {
+    for fields in
+        [&[ORIGIN, expect, short][..], &[ORIGIN, cookie, ("expect", "100-Continue"), short]]
+    {
         for path in ["/open/x", "/mine/x"] {
             if path == "/mine/x" && !fields.contains(&cookie) {
                 continue;
@@ -159,7 +166,9 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
             assert_eq!(client.head().await.line, "HTTP/1.1 100 Continue");
             client.send("body").await;
             assert_eq!(upstream.take(4).await, b"body");
-            upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+            upstream
+                .send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+                .await;
             assert_eq!(client.answer().await.status, 200);
         }
     }
@@ -175,7 +184,11 @@ async fn nobody_whose_session_is_over_is_asked_for_a_body() {
     let mut client = other.client().await;
     let cookie = site.cookie();
     client
-        .request("POST", "/api/x/y", &[ORIGIN, ("cookie", &*cookie), ("content-length", "4"), ("expect", "100-continue")])
+        .request(
+            "POST",
+            "/api/x/y",
+            &[ORIGIN, ("cookie", &*cookie), ("content-length", "4"), ("expect", "100-continue")],
+        )
         .await;
     assert_eq!(client.head().await.status(), 401);
     assert!(stub.is_left_alone().await);
@@ -197,7 +210,9 @@ async fn a_read_may_have_a_body_and_keeps_it() {
         client.send("query").await;
         assert_eq!(upstream.head().await.text("content-length"), "5");
         assert_eq!(upstream.take(5).await, b"query");
-        upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfound").await;
+        upstream
+            .send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfound")
+            .await;
         assert_eq!(client.answer().await.body, "found");
     }
 }
@@ -343,11 +358,12 @@ async fn an_upstream_that_refuses_a_large_body_and_hangs_up_is_heard() {
         client.request("POST", "/open/x", &[ORIGIN, ("content-length", "100000000")]).await;
         let (mut upstream, _) = stub.asked().await;
         let (mut reader, mut writer) = client.stream.into_split();
-        let sending = tokio::spawn(async move {
-            while writer.write_all(&[b'x'; 65536]).await.is_ok() {}
-        });
+        let sending =
+            tokio::spawn(async move { while writer.write_all(&[b'x'; 65536]).await.is_ok() {} });
         upstream.take(1 << 20).await;
-        upstream.send("HTTP/1.1 413 Theirs\r\nConnection: close\r\nContent-Length: 6\r\n\r\ntheirs").await;
+        upstream
+            .send("HTTP/1.1 413 Theirs\r\nConnection: close\r\nContent-Length: 6\r\n\r\ntheirs")
+            .await;
         drop(upstream);
         let mut seen = String::new();
         let read = timeout(Duration::from_secs(10), reader.read_to_string(&mut seen)).await;

@@ -68,7 +68,11 @@ async fn what_is_under_way_outlives_a_reload_and_connections_are_kept() {
     let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n";
     talker.send(format!("GET /one/socket HTTP/1.1\r\nHost: {HOST}\r\n{upgrade}\r\n")).await;
     let (mut socket, _) = one.asked().await;
-    socket.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").await;
+    socket
+        .send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+        )
+        .await;
     assert_eq!(talker.head().await.status(), 101);
 
     // The upstream stays as it is; its route gets another path, and there is a new one.
@@ -121,7 +125,8 @@ async fn no_request_is_dropped_by_a_reload() {
         version += 1;
         let marker = route(&format!("/v{version}/**"), "http://127.0.0.1:1");
         // By turns the same upstream and a new one.
-        let to = if version % 2 == 0 { format!("http://{alive}") } else { format!("http://{alive}/.") };
+        let to =
+            if version % 2 == 0 { format!("http://{alive}") } else { format!("http://{alive}/.") };
         stage.change(&format!("{}{marker}", route("/x/**", &to)));
         until(async || stage.is_there(&format!("/v{version}/x")).await).await;
     }
@@ -139,9 +144,17 @@ async fn a_file_that_is_not_right_changes_nothing_and_the_log_says_why() {
     let good = route("/x/**", &format!("http://{alive}"));
     fs::write(&file, &good).unwrap();
     let mut command = vestibule(&[
-        "gateway", "--api", &format!("http://{alive}"), "--site-listen", "127.0.0.1:0", "--site-url",
-        "http://localhost:3000", "--data", folder.path().join("data").to_str().unwrap(),
-        "--config", file.to_str().unwrap(),
+        "gateway",
+        "--api",
+        &format!("http://{alive}"),
+        "--site-listen",
+        "127.0.0.1:0",
+        "--site-url",
+        "http://localhost:3000",
+        "--data",
+        folder.path().join("data").to_str().unwrap(),
+        "--config",
+        file.to_str().unwrap(),
     ]);
     command.env("AUTH_SECRET", "q0Zk2LmXv7Rt3Yp9Wd5Nc1Bf6Gh4Js8KaTuVwXyZ0Q4=");
     let out = Stdio::from(fs::File::create(&log).unwrap());
@@ -182,24 +195,51 @@ fn what_is_wrong_with_routes_is_said_at_the_start_with_the_place_and_the_reason(
         ("[[route]]\n", "line 1: unknown field `route`"),
         ("\n\n[[routes]]\npath = \"/x\"\n", "line 3: missing field `to`"),
         ("[[routes]]\npath = \"/x\"\nto = 5\n", "line 3: invalid type"),
-        ("[[routes]]\npath = \"/x\"\nto = \"u\"\ntoken = \"maybe\"\n", "line 4: unknown variant `maybe`"),
+        (
+            "[[routes]]\npath = \"/x\"\nto = \"u\"\ntoken = \"maybe\"\n",
+            "line 4: unknown variant `maybe`",
+        ),
         ("[[routes]]\npath = \"/x\"\nto = \"u\"\nbody-limit = -1\n", "line 4"),
         ("[upstreams.x]\naddresses = [\"http://h\"]\nmax = 5\n", "line 3: unknown field `max`"),
         ("[upstreams.x]\naddresses = \"http://h\"\n", "line 2: invalid type"),
         ("[upstreams.x]\naddresses = [\"http://h\"]\n[upstreams.x]\n", "line 3"),
-        ("[upstreams.x]\naddresses = [\"ftp://h\"]\n", "upstream x has to be a URL such as http://"),
-        ("[upstreams.x]\naddresses = [\"http://h\"]\nmax-requests = 0\n", "max-requests has to be 1 or more"),
-        ("[upstreams.x]\naddresses = [\"https://h\"]\nca = \"/nowhere.pem\"\n", "upstream x needs /nowhere.pem"),
-        ("[upstreams.x]\naddresses = [\"https://h\"]\nclient-cert = \"/c.pem\"\n", "both or neither"),
-        ("[upstreams.x]\naddresses = [\"http://h\"]\nhealth = { path = \"x\" }\n", "a path such as /health"),
+        (
+            "[upstreams.x]\naddresses = [\"ftp://h\"]\n",
+            "upstream x has to be a URL such as http://",
+        ),
+        (
+            "[upstreams.x]\naddresses = [\"http://h\"]\nmax-requests = 0\n",
+            "max-requests has to be 1 or more",
+        ),
+        (
+            "[upstreams.x]\naddresses = [\"https://h\"]\nca = \"/nowhere.pem\"\n",
+            "upstream x needs /nowhere.pem",
+        ),
+        (
+            "[upstreams.x]\naddresses = [\"https://h\"]\nclient-cert = \"/c.pem\"\n",
+            "both or neither",
+        ),
+        (
+            "[upstreams.x]\naddresses = [\"http://h\"]\nhealth = { path = \"x\" }\n",
+            "a path such as /health",
+        ),
         ("[upstreams.api]\naddresses = [\"http://h\"]\n", "can't be called api"),
         ("[[routes]]\npath = \"/x\"\nto = \"ui\"\n", "no --ui"),
         ("[[routes]]\npath = \"/x\"\nto = \"nobody\"\n", "upstream nobody has to be a URL"),
-        ("[[routes]]\npath = \"/login\"\nto = \"http://h\"\n", "route /login: this path is Vestibule's own"),
+        (
+            "[[routes]]\npath = \"/login\"\nto = \"http://h\"\n",
+            "route /login: this path is Vestibule's own",
+        ),
         ("[[routes]]\npath = \"/_vestibule/x\"\nto = \"http://h\"\n", "Vestibule's own"),
         ("[[routes]]\npath = \"x\"\nto = \"http://h\"\n", "does not begin with a slash"),
-        ("[[routes]]\npath = \"/x\"\nto = \"http://h\"\nstrip = \"/y\"\n", "not the beginning of the path"),
-        ("[[routes]]\npath = \"/x\"\nto = \"http://h\"\nguard = false\ntiers = [1]\n", "need a session"),
+        (
+            "[[routes]]\npath = \"/x\"\nto = \"http://h\"\nstrip = \"/y\"\n",
+            "not the beginning of the path",
+        ),
+        (
+            "[[routes]]\npath = \"/x\"\nto = \"http://h\"\nguard = false\ntiers = [1]\n",
+            "need a session",
+        ),
     ];
     for (text, why) in files {
         fs::write(&file, text).unwrap();

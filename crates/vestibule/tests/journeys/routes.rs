@@ -54,13 +54,15 @@ async fn plan_of_table(api: &TestApi) -> PlanSettings {
         upstreams.insert(name, Upstream::new(name, &UpstreamSpec::at(&at)).unwrap());
     }
     // The API says of everybody that he is a member.
-    let of_member = from_fn(async |request: Request, next: Next| match request.uri().path() {
+    let of_member = from_fn(async |request: Request, next: Next| {
+        match request.uri().path() {
         "/api/v1/user/me" if request.headers().contains_key("authorization") => {
             axum::Json(json!({"id": 1, "name": "Ada", "username": "ada", "email": "a@b.cd", "profile_image_url": "", "tier_id": null, "roles": ["member"]}))
                 .into_response()
         }
         "/api/v1/asked" => echo("in-process").oneshot(request).await.unwrap(),
         _ => next.run(request).await,
+    }
     });
     let identity = Upstream::in_process(api.inner.router().layer(of_member));
     let route = |text: &&str| {
@@ -108,7 +110,12 @@ const TABLE: [(&str, &str, &str, bool); 40] = [
     ("GET", "/t/a/x", "two /t/a/x token=visitor cookies=no host=site", false),
     ("GET", "/t/a/b/x", "ui /t/a/b/x token=none cookies=yes host=site", false),
     ("GET", "/members/x", "two /members/x token=none cookies=yes host=site", true),
-    ("GET", "/id/api/v1/asked", "in-process /api/v1/asked token=visitor cookies=no host=upstream", false),
+    (
+        "GET",
+        "/id/api/v1/asked",
+        "in-process /api/v1/asked token=visitor cookies=no host=upstream",
+        false,
+    ),
     ("POST", "/id/api/v1/login", "404", false),
     ("POST", "/id/api/v1/refresh/", "404", false),
     ("POST", "/api/v1/refresh", "404", false),
@@ -222,10 +229,16 @@ async fn gw_06_in_a_private_site_everything_needs_a_session_but_what_is_public()
 #[tokio::test]
 async fn a_method_that_no_route_takes_is_405_with_those_that_some_do() {
     let (api, at) = (TestApi::new().await, h2c(echo("one")).await);
-    let routes = [format!("/a/** = http://{at} methods=GET,HEAD"), format!("/a/b = http://{at} methods=POST")];
+    let routes = [
+        format!("/a/** = http://{at} methods=GET,HEAD"),
+        format!("/a/b = http://{at} methods=POST"),
+    ];
     let site = Site::new(&api, &[&routes[0], &routes[1]]).await;
     let answer = site.ask("DELETE", "/a/b", &[ORIGIN]).await;
-    assert_eq!((code(&answer), answer.header("allow")), ((405, "method_not_allowed".into()), "GET, HEAD, POST"));
+    assert_eq!(
+        (code(&answer), answer.header("allow")),
+        ((405, "method_not_allowed".into()), "GET, HEAD, POST")
+    );
     assert_eq!(site.ask("DELETE", "/a/c", &[ORIGIN]).await.header("allow"), "GET, HEAD");
     assert_eq!(site.ask("POST", "/a/b", &[ORIGIN]).await.status, 200);
     assert_eq!(site.ask("POST", "/b", &[ORIGIN]).await.status, 404);
@@ -295,7 +308,9 @@ async fn df_05_who_may_use_a_route_is_asked_of_the_api_each_time() {
         (json!({"status": 404}), 503, 503, 503, 503),
     ] {
         *rights.lock().unwrap() = said.clone();
-        for (path, status) in [("/tier/x", tier), ("/role/x", role), ("/both/x", both), ("/super/x", superuser)] {
+        for (path, status) in
+            [("/tier/x", tier), ("/role/x", role), ("/both/x", both), ("/super/x", superuser)]
+        {
             let answer = ask(path).await;
             assert_eq!(answer.status, status, "{said} {path}: {answer}");
             if status == 403 {
@@ -330,10 +345,13 @@ impl Other {
         let router = Router::new().fallback(move |request: Request| {
             let bearer = request.headers()["authorization"].to_str().unwrap().to_owned();
             other.seen.lock().unwrap().push(bearer);
-            let left = other.refuses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            let left = other
+                .refuses
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
             async move {
                 match left {
-                    Ok(_) => (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)], "no").into_response(),
+                    Ok(_) => (StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)], "no")
+                        .into_response(),
                     Err(_) => "yes".into_response(),
                 }
             }
@@ -348,7 +366,8 @@ impl Other {
 
 async fn site_with_other(challenge: &'static str) -> (TestApi, Faults, Other, Site) {
     let (api, faults, other) = (TestApi::new().await, Faults::default(), Other::default());
-    let mut plan = crate::wire::plan(&api, &[&format!("/api/other/** = {}", other.listens(challenge).await)]);
+    let mut plan =
+        crate::wire::plan(&api, &[&format!("/api/other/** = {}", other.listens(challenge).await)]);
     plan.api = faults.around(api.inner.router());
     let site = Site::by(&api, plan).await.with_member("ada").await;
     (api, faults, other, site)
@@ -390,7 +409,11 @@ async fn f15_an_api_that_refuses_every_token_costs_one_refresh_a_token_and_signs
         assert_eq!(answer.says(), "401 no");
         assert!(site.browser.is_signed_in());
     }
-    assert_eq!(faults.count(REFRESH), 1, "the refreshed token is new: who refuses it refuses the next one too");
+    assert_eq!(
+        faults.count(REFRESH),
+        1,
+        "the refreshed token is new: who refuses it refuses the next one too"
+    );
     assert!(other.seen().len() <= 21);
     // A body that can't be repeated goes out once.
     let large = "x".repeat(100_000);
@@ -430,7 +453,8 @@ async fn cs_05_what_a_session_may_read_is_embedded_by_nobody_else() {
         format!("/mine/** = http://{at} guard=true"),
         format!("/open/** = http://{at}"),
     ];
-    let site = Site::new(&api, &[&routes[0], &routes[1], &routes[2]]).await.with_member("ada").await;
+    let site =
+        Site::new(&api, &[&routes[0], &routes[1], &routes[2]]).await.with_member("ada").await;
     let cookie = site.cookie();
     let navigates = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
     let embeds = [("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
@@ -443,14 +467,17 @@ async fn cs_05_what_a_session_may_read_is_embedded_by_nobody_else() {
         ("/open/y", embeds, [200, 200, 200, 200]),
         ("/open/y", navigates, [200, 200, 200, 200]),
     ] {
-        for (from, status) in ["same-origin", "none", "same-site", "cross-site"].into_iter().zip(expected) {
+        for (from, status) in
+            ["same-origin", "none", "same-site", "cross-site"].into_iter().zip(expected)
+        {
             let fields = [&fetch[..], &[("sec-fetch-site", from), ("cookie", &cookie)]].concat();
             for method in ["GET", "HEAD"] {
                 let answer = site.ask(method, path, &fields).await;
                 assert_eq!(answer.status, status, "{method} {path} {fetch:?} {from}");
             }
             // Without a session there is nothing to take.
-            let stranger = site.ask("GET", path, &[&fetch[..], &[("sec-fetch-site", from)]].concat()).await;
+            let stranger =
+                site.ask("GET", path, &[&fetch[..], &[("sec-fetch-site", from)]].concat()).await;
             assert_ne!(stranger.status, 403, "{path} {fetch:?} {from}");
         }
     }

@@ -23,8 +23,15 @@ pub async fn gateway(folder: &Folder, more: &[&str]) -> (Server, SocketAddr) {
     let api = format!("http://{}", h2c(Router::new().fallback(async || "ok")).await);
     let data = folder.path().join("data");
     let mut arguments = vec![
-        "gateway", "--api", &api, "--site-listen", "127.0.0.1:0", "--site-url", "http://localhost:3000",
-        "--data", data.to_str().unwrap(),
+        "gateway",
+        "--api",
+        &api,
+        "--site-listen",
+        "127.0.0.1:0",
+        "--site-url",
+        "http://localhost:3000",
+        "--data",
+        data.to_str().unwrap(),
     ];
     arguments.extend_from_slice(more);
     let mut command = vestibule(&arguments);
@@ -50,7 +57,8 @@ fn store() -> Router {
         let size: Option<u64> = request.uri().path().rsplit('/').next().unwrap().parse().ok();
         if let Some(size) = size {
             let piece = Bytes::from(vec![b'x'; 1 << 18]);
-            let pieces = (0..size / piece.len() as u64).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
+            let pieces =
+                (0..size / piece.len() as u64).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
             return Body::from_stream(stream::iter(pieces));
         }
         let (mut body, mut taken) = (request.into_body(), 0);
@@ -93,7 +101,8 @@ async fn rl_01_gigabytes_pass_both_ways_in_the_memory_of_a_few_megabytes() {
 async fn five_hundred_sockets_are_open_at_once_and_weigh_little() {
     const SOCKETS: u64 = 500;
     let (folder, stub) = (Folder::new(), Stub::new().await);
-    let (server, site) = gateway(&folder, &["--route", &format!("/open/** = {}", stub.url())]).await;
+    let (server, site) =
+        gateway(&folder, &["--route", &format!("/open/** = {}", stub.url())]).await;
     let (before, _) = held(&server);
     let mut sockets = Vec::new();
     for _ in 0..SOCKETS {
