@@ -15,6 +15,7 @@ mod keys;
 mod legacy;
 mod lives;
 mod passwords;
+mod problem;
 mod refresh;
 mod refresh_limit;
 mod routes;
@@ -30,6 +31,7 @@ use vestibule_types::Clock;
 
 pub use error::StartError;
 pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
+pub use problem::Kind as ErrorKind;
 pub use settings::ApiSettings;
 pub use store::{
     Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,

@@ -12,7 +12,7 @@ use http::{Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 
-use crate::arrival::{arrive, peer};
+use crate::arrival::{peer, turned_away};
 use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
@@ -62,8 +62,8 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
-    if let Err(refusal) = arrive(&gateway, &mut head) {
-        return *refusal;
+    if let Some(refusal) = turned_away(&gateway, &mut head) {
+        return refusal;
     }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
     if is_never_answered(&head.method) {

@@ -5,7 +5,6 @@ use std::fmt;
 use http::{Method, Uri};
 
 use crate::browser::is_never_answered;
-use crate::forward::is_for_us_alone;
 use crate::path::CanonicalPath;
 use crate::plan::{Plan, Way};
 use crate::route::{HostPolicy, Route, Size, TokenPolicy};
@@ -55,7 +54,7 @@ impl Plan {
             Way::Theirs(route) => {
                 let uri = format!("{}{query}", path.as_str()).parse::<Uri>().unwrap_or_default();
                 let target = route.target(&uri);
-                match route.is_identity && is_for_us_alone(&target) {
+                match route.is_identity && self.dialect.is_entrance(target.path()) {
                     true => said.push(("route", NOT_PASSED_ON.to_owned())),
                     false => said.extend(of_route(route, &target)),
                 }

@@ -17,7 +17,7 @@ use crate::caching::{is_static, make_private, private_unless};
 use crate::gateway::{Gateway, NoAnswer, Payload};
 use crate::headers::{self, Crossing};
 use crate::passage::Stopping;
-use crate::path::{CanonicalPath, Segment};
+use crate::path::CanonicalPath;
 use crate::plan::Way;
 use crate::problem::Problem;
 use crate::route::{HostPolicy, Route, TokenPolicy};
@@ -48,7 +48,9 @@ async fn carry(
     mut request: Request,
 ) -> Result<Response, Problem> {
     let (method, target) = (request.method().clone(), route.target(request.uri()));
-    if route.is_identity && is_for_us_alone(&target) {
+    let dialect = gateway.dialect();
+    // Signing in, staying and out are the gateway's own and never pass raw.
+    if route.is_identity && dialect.is_entrance(target.path()) {
         return Err(Problem::NOT_FOUND);
     }
     if request.body().size_hint().lower() > route.body_limit {
@@ -70,7 +72,10 @@ async fn carry(
         return switch(gateway, client, response, route.silence, over);
     }
     match route.is_identity {
-        true => headers::from_api(response.headers_mut(), &gateway.0.cookie),
+        true => {
+            headers::from_api(response.headers_mut(), &gateway.0.cookie);
+            dialect.withhold(response.headers_mut());
+        }
         false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
     }
     if route.token == TokenPolicy::Attach && !route.cacheable {
@@ -85,14 +90,6 @@ async fn carry(
         return Ok(response.map(|body| Body::new(Until::new(body, over))));
     }
     Ok(response)
-}
-
-/// Signing in, staying and out are the gateway's own and never pass raw, however the API is asked for them.
-pub(crate) fn is_for_us_alone(target: &Uri) -> bool {
-    let Ok(path) = CanonicalPath::parse(target.path()) else { return true };
-    let names: Vec<_> = path.segments().map(Segment::name).collect();
-    matches!(&names[..], [api, v1, last]
-        if api == "api" && v1 == "v1" && ["login", "refresh", "logout"].contains(&&**last))
 }
 
 async fn send(
@@ -141,6 +138,9 @@ fn outgoing(
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = route.target(&parts.uri);
     *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
+    if route.token != TokenPolicy::Pass {
+        gateway.dialect().disarm(outgoing.headers_mut());
+    }
     outgoing.headers_mut().remove(EXPECT);
     // HTTP/2 has trailers without a coding that says so.
     if let Some(trailer) = parts.headers.get(TRAILER).filter(|_| parts.version == Version::HTTP_2) {
@@ -202,7 +202,8 @@ pub(crate) fn asks_for_events(headers: &HeaderMap) -> bool {
 /// A script has changed or deleted the visitor's account: the session follows.
 async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, path: &str) {
     let Some(session) = visitor.session() else { return };
-    if path.trim_end_matches('/') != format!("/api/v1/user/{}", session.user.username) {
+    let own = format!("{}/user/{}", gateway.dialect().prefix(), session.user.username);
+    if path.trim_end_matches('/') != own {
         return;
     }
     match *method {

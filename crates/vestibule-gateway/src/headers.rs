@@ -228,7 +228,8 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
     }
 }
 
-fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
+/// Keeps the cookies that an answer sets only if their names may pass.
+pub(crate) fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
     let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     headers.remove(SET_COOKIE);
     for line in lines.into_iter().filter(|line| may_pass(name_set_by(line.as_bytes()))) {

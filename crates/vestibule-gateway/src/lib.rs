@@ -3,10 +3,12 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod account;
 mod arrival;
 mod browser;
 mod caching;
 mod cookie;
+mod dialect;
 mod ended;
 mod explain;
 mod feed;
@@ -39,8 +41,10 @@ mod tokens;
 mod upstream;
 mod visitor;
 
+pub use account::{Account, AccountId};
 pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
+pub use dialect::{Dialect, InvalidDialect};
 pub use explain::Explanation;
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
@@ -50,7 +54,7 @@ pub use pass::Pass;
 pub use passage::{Passage, Stopping};
 pub use path::{BadPath, CanonicalPath, InvalidPattern, PathPattern, Segment};
 pub use plan::{Plan, PlanSettings};
-pub use problem::Problem;
+pub use problem::{Problem, name_request};
 pub use return_path::ReturnPath;
 pub use route::{HostPolicy, InvalidRoute, InvalidSize, RouteSpec, Size, TokenPolicy};
 pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vestibule_gateway::{RouteSpec, UpstreamSpec};
+use vestibule_gateway::{Dialect, RouteSpec, UpstreamSpec};
 
 /// What the file says; without a file, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigFile {
+    /// What is particular about the API, if it is not ours.
+    pub api: Option<Dialect>,
     /// Servers behind the site, by the names that routes use.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamSpec>,
@@ -30,14 +32,14 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// It is not what it should be.
-    #[error("--config {path}, line {line}: {why}")]
+    #[error("--config {path} is not right in line {line}: {cause}")]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// Where, from 1.
+        /// Where; of a table whose keys contradict one another, where it begins.
         line: usize,
-        /// Why, in one line.
-        why: String,
+        /// Why.
+        cause: String,
     },
 }
 
@@ -51,9 +53,9 @@ impl ConfigFile {
         let text = std::fs::read_to_string(path).map_err(failed)?;
         toml::from_str(&text).map_err(|cause| {
             let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let why = cause.message().replace('\n', "; ");
-            ConfigError::Wrong { path: path.to_owned(), line, why }
+            let line = 1 + before.matches('\n').count();
+            let cause = cause.message().trim_end().replace('\n', "; ");
+            ConfigError::Wrong { path: path.to_owned(), line, cause }
         })
     }
 }

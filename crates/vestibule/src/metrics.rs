@@ -50,6 +50,21 @@ fn describe() {
         Unit::Count,
         "Sign-outs that the API did not confirm at once."
     );
+    describe_counter!(
+        "vestibule_requests_refused_total",
+        Unit::Count,
+        "Requests refused before anybody read them, by reason."
+    );
+    describe_counter!(
+        "vestibule_connections_refused_total",
+        Unit::Count,
+        "Connections closed before a request, by reason."
+    );
+    describe_gauge!(
+        "vestibule_tls_certificate_expires_seconds",
+        Unit::Seconds,
+        "Time until the site's certificate ends; below zero once it has."
+    );
     describe_gauge!(
         "vestibule_revocations_age_seconds",
         Unit::Seconds,

@@ -17,6 +17,8 @@ use crate::settings::SiteArgs;
 pub struct Plans {
     args: SiteArgs,
     api: Upstream,
+    /// Whether the API is the one in this process.
+    is_ours: bool,
     made: Mutex<BTreeMap<String, (Source, Upstream)>>,
 }
 
@@ -50,6 +52,11 @@ pub enum PlanError {
         /// What is wrong with it.
         cause: InvalidUpstream,
     },
+    /// The table `[api]` beside our own API.
+    #[error(
+        "--config has a table [api], which is for somebody else's API: run vestibule gateway --api URL, or take the table out"
+    )]
+    NotForeign,
     /// A route leads to a UI that is not there.
     #[error("route {0} leads to ui, but there is no --ui")]
     NoUi(String),
@@ -59,9 +66,14 @@ pub enum PlanError {
 }
 
 impl Plans {
-    /// Plans of these settings, with this API.
+    /// Plans of these settings, with this API, whoever's it is.
     pub fn new(args: SiteArgs, api: Upstream) -> Self {
-        Self { args, api, made: Mutex::default() }
+        Self { args, api, is_ours: false, made: Mutex::default() }
+    }
+
+    /// The same with the API in this process, which needs no `[api]`.
+    pub fn with_ours(args: SiteArgs, api: Upstream) -> Self {
+        Self { is_ours: true, ..Self::new(args, api) }
     }
 
     /// The plan as the file is now.
@@ -70,7 +82,10 @@ impl Plans {
     /// [`PlanError`], in words for whoever wrote the settings.
     pub fn read(&self) -> Result<Plan, PlanError> {
         let config = self.args.config.as_deref().map(ConfigFile::read).transpose()?;
-        let ConfigFile { upstreams, routes } = config.unwrap_or_default();
+        let ConfigFile { api: dialect, upstreams, routes } = config.unwrap_or_default();
+        if dialect.is_some() && self.is_ours {
+            return Err(PlanError::NotForeign);
+        }
         if let Some(reserved) = ["api", "ui"].into_iter().find(|name| upstreams.contains_key(*name))
         {
             return Err(PlanError::Reserved(reserved.to_owned()));
@@ -108,6 +123,7 @@ impl Plans {
         }
         let plan = Plan::new(PlanSettings {
             api: self.api.clone(),
+            dialect: dialect.unwrap_or_default(),
             ui,
             routes: resolved,
             protect: args.protect.clone(),

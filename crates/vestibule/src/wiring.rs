@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{
-    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, SealKeys, Site, Upstream,
+    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, Problem, SealKeys, Site, Upstream,
 };
-use vestibule_types::Clock;
+use vestibule_types::{Clock, Detail};
 
-use crate::observe::{Ids, observed};
+use crate::observe::{Ids, caught, observed};
 use crate::secrets::Secrets;
 
 /// Name of the database in the data folder.
@@ -46,6 +48,10 @@ pub async fn api(
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
     }
+    let router = caught(router, || {
+        let detail = Json(Detail::text("Internal Server Error"));
+        (StatusCode::INTERNAL_SERVER_ERROR, [(CACHE_CONTROL, "no-store")], detail)
+    });
     Ok((api, observed(router, "api", Ids::Given)))
 }
 
@@ -55,7 +61,8 @@ pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) 
     let keys = SealKeys::new(secrets.first, secrets.older);
     let settings = GatewaySettings { site, plan, max_stale, hops };
     let gateway = Gateway::new(settings, &keys, api, clock);
-    let router = vestibule_ui::site(gateway.clone());
+    let router = caught(vestibule_ui::site(gateway.clone()), || Problem::INTERNAL);
+    let router = vestibule_ui::with_error_pages(&gateway, router);
     (gateway, observed(router, "gateway", Ids::Own))
 }
 

@@ -27,7 +27,7 @@ struct Cli {
 enum Task {
     /// Test everything there is, after setting up what that needs. Stops at the first failure.
     ///
-    /// Where Chromium or PostgreSQL is missing it is installed by apt-get, if that is allowed here (root on Debian
+    /// Where Chromium, PostgreSQL, Python, nginx or Caddy is missing it is installed by apt-get, if that is allowed here (root on Debian
     /// or Ubuntu); otherwise what to install is printed. Nothing is skipped silently. CHROMIUM names another browser.
     Test {
         /// One step alone, with what it needs.

@@ -14,7 +14,7 @@ use crate::tools;
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Step {
-    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, npm packages.
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, npm and Python packages.
     Tools,
     /// Format of the Rust code.
     Format,
@@ -24,7 +24,8 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite and on PostgreSQL.
+    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite, on PostgreSQL, and those of the gateway
+    /// in front of the FastAPI backend.
     Rust,
     /// People on a cluster in which everything fails at random, for a minute.
     Soak,
@@ -85,6 +86,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::node()?;
             tools::chromium()?;
             tools::postgres()?;
+            tools::python()?;
+            tools::proxies()?;
             packages(&browser_tests(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -96,7 +99,12 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             // Once more, on the other engine.
             let mut journeys = cargo("test --package vestibule --test journeys --locked", top);
             journeys.env("VESTIBULE_TEST_ENGINE", "postgres");
-            run(journeys)
+            run(journeys)?;
+            // The gateway's once more, in front of the FastAPI backend.
+            let mut foreign =
+                cargo("test --package vestibule --test journeys --locked gateway::", top);
+            foreign.env("VESTIBULE_TEST_API", "fastapi");
+            run(foreign)
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
@@ -107,7 +115,10 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
 fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
-        Step::Rust | Step::Soak => tools::postgres(),
+        Step::Rust => {
+            tools::postgres().and_then(|()| tools::python()).and_then(|()| tools::proxies())
+        }
+        Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
         Step::Browser => {

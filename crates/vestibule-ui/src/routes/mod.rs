@@ -7,22 +7,22 @@ mod errors;
 mod form;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
-use vestibule_gateway::{Gateway, Visitor};
+use vestibule_gateway::{Gateway, Passage, Visitor};
 
 use crate::page::show;
 use crate::pages::{Frame, Home, Person};
+pub use errors::with_error_pages;
 
 /// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
 /// unless it brings those too: what its routes cover never comes here.
 pub fn site(gateway: Gateway) -> Router {
-    let pages = Router::new()
+    let mut pages = Router::new()
         .route("/login", get(entry::login).post(entry::sign_in))
-        .route("/register", get(entry::register).post(entry::sign_up))
         .route("/logout", post(entry::sign_out))
         .route("/", get(home))
         .route("/dashboard", get(dashboard::dashboard))
@@ -32,9 +32,19 @@ pub fn site(gateway: Gateway) -> Router {
         .route("/dashboard/sessions/end", post(account::end_session))
         .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
         .route("/dashboard/delete", post(account::delete));
+    if gateway.registers() {
+        pages = pages.route("/register", get(entry::register).post(entry::sign_up));
+    }
     let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
-    let layer = from_fn_with_state(gateway.clone(), errors::as_pages);
-    gateway.site(pages).layer(layer)
+    gateway.site(pages.route_layer(from_fn(by_pattern)))
+}
+
+/// Whoever counts and logs it learns by which of our routes a request went.
+async fn by_pattern(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let passage = Passage { route: route.as_str().into(), upstream: None };
+    response.extensions_mut().get_or_insert(passage);
+    response
 }
 
 /// `GET /`: what this is, and the way in.
@@ -48,5 +58,6 @@ fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
     let person =
         session.map(|session| Person { name: session.user.name, username: session.user.username });
     let hint = visitor.map(Visitor::hint).unwrap_or_default().to_owned();
-    Frame { person, hint_cookie: gateway.hint_name().to_owned(), hint }
+    let hint_cookie = gateway.hint_name().to_owned();
+    Frame { person, hint_cookie, hint, is_closed: !gateway.registers() }
 }

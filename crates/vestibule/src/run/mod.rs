@@ -2,6 +2,8 @@
 
 mod all;
 mod api;
+mod edge;
+mod files;
 mod forward_auth;
 mod gateway;
 mod secrets;
@@ -20,6 +22,7 @@ use crate::operate;
 use crate::plans::{PlanError, Plans};
 use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
 use crate::server::ListenError;
+use crate::server::tls::TlsError;
 use crate::settings::{
     ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
 };
@@ -40,6 +43,9 @@ pub enum RunError {
     /// `vestibule keys`.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificate of the site.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),

@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::RunError;
 use crate::metrics;
-use crate::server::{listen, serve};
+use crate::server::{Edge, Places, listen};
 use crate::settings::{LogFormat, ProcessArgs};
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
@@ -29,21 +29,35 @@ pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// A socket, and what is served on it.
-pub(super) type Part = (TcpListener, Router);
+/// A socket, what is served on it, and what stands between.
+pub(super) struct Part {
+    pub(super) socket: TcpListener,
+    pub(super) router: Router,
+    pub(super) edge: Edge,
+}
+
+impl Part {
+    /// One beside the site, with as many connections.
+    pub(super) fn new(socket: TcpListener, router: Router, places: Places) -> Self {
+        Self { socket, router, edge: Edge { places, ..Edge::default() } }
+    }
+}
+
+/// Connections of those who read metrics. They are not the site's, which may be full when it is looked at.
+const SCRAPERS: usize = 64;
 
 /// Metrics, if they are wanted. First of all: what is counted before is lost.
 pub(super) async fn metrics_part(process: &ProcessArgs) -> Result<Option<Part>, RunError> {
     let Some(address) = process.metrics_listen else { return Ok(None) };
     let socket = listen(address, "--metrics-listen").await?;
-    Ok(Some((socket, metrics::start()?)))
+    Ok(Some(Part::new(socket, metrics::start()?, Places::unshared(SCRAPERS))))
 }
 
 /// Where they are, for whoever started this.
 pub(super) fn metrics_address(
     part: Option<&Part>,
 ) -> Result<Option<(&'static str, String)>, RunError> {
-    let Some((socket, _)) = part else { return Ok(None) };
+    let Some(Part { socket, .. }) = part else { return Ok(None) };
     Ok(Some(("Metrics", format!("http://{}/metrics", host_of(socket.local_addr()?)))))
 }
 
@@ -59,8 +73,9 @@ pub(super) async fn serve_all(
     let mut hang_up = signal(SignalKind::hangup())?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    for (listener, router) in parts {
-        servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
+    for Part { socket, router, edge } in parts {
+        let drain = Duration::from_secs(drain);
+        servers.spawn(edge.serve(socket, router, stopped.clone(), drain));
     }
     loop {
         tokio::select! {

@@ -179,7 +179,7 @@ async fn gw_18_no_refusal_is_a_2xx() {
 #[tokio::test]
 async fn gw_13_people_are_sent_to_sign_in_and_nginx_is_told_where() {
     let stage = Stage::new().await;
-    let place = "/login?next=%2Fapp%3Fx%3D1";
+    let place = "http://localhost:3000/login?next=%2Fapp%3Fx%3D1";
     let answer = stage.ask_as("", "GET", "/app?x=1", &PAGE).await;
     assert_eq!((answer.status, answer.header("location")), (303, place));
     let answer = stage.nginx_asks("", "GET", "/app?x=1", &PAGE).await;
