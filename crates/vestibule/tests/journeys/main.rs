@@ -11,6 +11,7 @@ mod copy;
 mod database;
 mod dialects;
 mod disk;
+mod documented;
 mod end_all;
 mod ending;
 mod fastapi;

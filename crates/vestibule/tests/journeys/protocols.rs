@@ -10,7 +10,7 @@ use axum::extract::Request;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::stream;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::client::conn::http2;
@@ -21,7 +21,7 @@ use vestibule_gateway::UpstreamSpec;
 
 use crate::authority::Authority;
 use crate::support::{Folder, TestApi, until};
-use crate::wire::{HOST, Site, Stub, code, h2c, plan_over};
+use crate::wire::{HOST, ORIGIN, Site, Stub, code, h2c, plan_over};
 
 /// Says what it was asked in.
 fn mirror() -> Router {
@@ -75,7 +75,6 @@ async fn an_upstream_is_spoken_to_in_what_it_speaks_best() {
             format!("200 {version} POST /api/x/2 {host} \"body\""),
             "{spec:?}"
         );
-        // A socket has to be HTTP/1.1: here both are asked anew.
         let cookie = site.cookie();
         let mut client = site.client().await;
         client
@@ -169,6 +168,42 @@ async fn an_upstream_that_asks_for_a_certificate_is_shown_ours() {
         assert!(if works { answer.status == 200 } else { is_outage }, "{answer}");
         assert!(site.browser.is_signed_in());
     }
+}
+
+#[tokio::test]
+async fn a_socket_to_an_upstream_that_prefers_http_2_is_asked_for_in_http_1_1() {
+    let (folder, authority) = (Folder::new(), Authority::new());
+    let router = Router::new().fallback(async |mut request: Request| {
+        let version = request.version();
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            if let Ok(upgraded) = upgrade.await {
+                let (mut reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+                tokio::io::copy(&mut reader, &mut writer).await
+            } else {
+                Ok(0)
+            }
+        });
+        let head = [("upgrade", "websocket"), ("connection", "upgrade")];
+        let status = if version == Version::HTTP_11 {
+            StatusCode::SWITCHING_PROTOCOLS
+        } else {
+            StatusCode::OK
+        };
+        (status, head)
+    });
+    let at = authority.sign("localhost").serve(router, &["h2", "http/1.1"], None).await;
+    let (_api, mut site) =
+        site_over(https(at.port(), Some(authority.file(&folder, "ca.pem")))).await;
+    // There is a connection of HTTP/2 already.
+    assert_eq!(site.browser.fetch("GET", "/api/x/1", None).await.status, 200);
+    let (mut client, cookie) = (site.client().await, site.cookie());
+    let upgrade =
+        [("connection", "upgrade"), ("upgrade", "websocket"), ("cookie", &*cookie), ORIGIN];
+    client.request("GET", "/api/x/socket", &upgrade).await;
+    assert_eq!(client.head().await.status(), 101);
+    client.send("there and back").await;
+    assert_eq!(client.take(14).await, b"there and back");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use crate::authority::Authority;
 use crate::process::{Server, refusal, vestibule};
 use crate::support::{Answer, Folder, until};
 use crate::weight::gateway;
@@ -181,6 +182,24 @@ async fn a_file_that_is_not_right_changes_nothing_and_the_log_says_why() {
     fs::remove_file(&file).unwrap();
     server.signal("-HUP");
     until(async || fs::read_to_string(&log).unwrap().contains("can't be read")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_that_is_written_anew_is_trusted_after_a_reload() {
+    let (folder, before, after) = (Folder::new(), Authority::new(), Authority::new());
+    let ca = before.file(&folder, "ca.pem");
+    let alive = axum::Router::new().fallback(async || "alive");
+    let at = after.sign("localhost").serve(alive, &["h2"], None).await;
+    let upstream = format!(
+        "[upstreams.safe]\naddresses = [\"https://localhost:{}\"]\nca = {ca:?}\n{}",
+        at.port(),
+        route("/x/**", "safe")
+    );
+    let stage = Stage::new(&upstream).await;
+    assert_eq!(stage.ask("/x/y").await.status, 503);
+    after.file(&folder, "ca.pem");
+    stage.change(&upstream);
+    until(async || stage.ask("/x/y").await.status == 200).await;
 }
 
 #[test]
