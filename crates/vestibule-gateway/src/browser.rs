@@ -66,8 +66,8 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         return refusal;
     }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
-    if matches!(head.method, Method::TRACE | Method::CONNECT) {
-        return Problem::METHOD.into_response(); // GW-09
+    if is_never_answered(&head.method) {
+        return Problem::METHOD.into_response();
     }
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
@@ -89,7 +89,9 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
             match way {
                 Way::Ours => next.run(request).await,
                 Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
-                Way::NotThisMethod => Problem::METHOD.into_response(),
+                Way::OtherMethods(allow) => {
+                    ([(header::ALLOW, allow)], Problem::METHOD).into_response()
+                }
             }
         }
         Err(refusal) => refusal,
@@ -103,6 +105,11 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         response.headers_mut().extend(lines.map(|line| (header::SET_COOKIE, line)));
     }
     response
+}
+
+/// Whoever could have these passed on would learn what we add, or be led elsewhere (GW-09).
+pub(crate) fn is_never_answered(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
 fn check_origin(
@@ -171,18 +178,21 @@ async fn admit(
     if is_guarded && !is_identity && visitor.session().is_some() && is_unknown() {
         return Err(Problem::STALE.into_response());
     }
-    match gateway.fresh(visitor).await {
+    let may_enter = async {
+        gateway.fresh(visitor).await?;
+        match route.filter(|route| route.needs_role()) {
+            Some(route) => has_role(gateway, visitor, route).await,
+            None => Ok(true),
+        }
+    };
+    match may_enter.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::FORBIDDEN.into_response()),
         Err(_) if !is_guarded => Ok(()),
         Err(NoAnswer::SignedOut) => {
             Err(ask_to_sign_in(&head.method, path, &head.uri, &head.headers))
         }
         Err(NoAnswer::Outage(outage)) => Err(Problem::from(outage).into_response()),
-        Ok(_) => match route.filter(|route| route.needs_role()) {
-            Some(route) => {
-                has_role(gateway, visitor, route).await.map_err(IntoResponse::into_response)
-            }
-            None => Ok(()),
-        },
     }
 }
 

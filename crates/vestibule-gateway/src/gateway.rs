@@ -29,7 +29,7 @@ use crate::seal::SealKeys;
 use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
-use crate::upstream::{Outage, PATIENCE, SILENCE, Upstream};
+use crate::upstream::{Outage, PATIENCE, Upstream};
 use crate::visitor::Visitor;
 
 /// A token that a refresh brought so few seconds ago is not refreshed because of a 401; less for short lives.
@@ -393,12 +393,7 @@ impl Gateway {
     }
 
     pub(crate) fn api_way(&self) -> AskedBy<'_> {
-        AskedBy {
-            upstream: &self.0.api,
-            patience: PATIENCE,
-            silence: Some(SILENCE),
-            is_identity: true,
-        }
+        AskedBy { upstream: &self.0.api, patience: PATIENCE, silence: None, is_identity: true }
     }
 }
 
@@ -407,7 +402,7 @@ pub(crate) struct AskedBy<'a> {
     pub(crate) upstream: &'a Upstream,
     /// For the head of the answer.
     pub(crate) patience: Duration,
-    /// For the next piece of its body.
+    /// For the next piece of its body; left out, what is usual.
     pub(crate) silence: Option<Duration>,
     /// Whether it is the API that makes the tokens.
     pub(crate) is_identity: bool,

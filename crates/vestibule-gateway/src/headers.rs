@@ -7,7 +7,7 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
     REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::cookie::SessionCookie;
 use crate::set_cookie::names_set_by;
@@ -69,6 +69,33 @@ pub fn toward(
 /// matter of the connection (RFC 9113, 8.2.2).
 pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
     from.get(TE).is_some_and(|te| te.to_str().is_ok_and(|te| te.contains("trailers")))
+}
+
+/// Whether an answer's head says in one way only how long it is: two readers might choose differently (RFC 9112, 6.3).
+/// Another transfer coding than `chunked` is none that we could take off.
+pub(crate) fn has_one_length(version: Version, headers: &HeaderMap) -> bool {
+    let (mut lengths, mut codings) =
+        (headers.get_all(CONTENT_LENGTH).iter(), headers.get_all(TRANSFER_ENCODING).iter());
+    let is_number = |length: &HeaderValue| {
+        let text = length.to_str().unwrap_or_default();
+        text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
+    };
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => is_number(length) && lengths.next().is_none(),
+        (None, Some(coding)) => {
+            version == Version::HTTP_11 && is_chunked(coding) && codings.next().is_none()
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether an answer is a stream of events, which may be silent for as long as it likes.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// Asks for a WebSocket, or grants one: the only protocol that we change to (RFC 6455, 4.1; GW-15).

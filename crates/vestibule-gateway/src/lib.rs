@@ -20,6 +20,7 @@ mod forward_auth;
 mod gateway;
 mod guard;
 pub mod headers;
+mod heard;
 mod host;
 mod original;
 mod pass;

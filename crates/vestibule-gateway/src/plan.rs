@@ -65,8 +65,8 @@ pub(crate) enum Way {
     Ours,
     /// To an upstream.
     Theirs(Arc<Route>),
-    /// There are routes for this path, but none for this method.
-    NotThisMethod,
+    /// There are routes for this path, but none for this method: those that there are, for `Allow` (RFC 9110, 10.2.1).
+    OtherMethods(String),
 }
 
 /// What is ours whatever the settings say: ways in and out, health, and files of our own.
@@ -108,12 +108,13 @@ impl Plan {
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.
     pub(crate) fn elsewhere(&self, method: &Method, path: &CanonicalPath) -> Way {
-        let mut covering = self.routes.iter().filter(|route| route.covers(path)).peekable();
-        if covering.peek().is_none() {
-            return Way::Ours;
+        let covering = || self.routes.iter().filter(|route| route.covers(path));
+        if let Some(route) = covering().find(|route| route.admits(method)) {
+            return Way::Theirs(route.clone());
         }
-        let route = covering.find(|route| route.admits(method));
-        route.map_or(Way::NotThisMethod, |route| Way::Theirs(route.clone()))
+        let methods: Vec<&str> =
+            covering().flat_map(|route| &route.methods).map(Method::as_str).collect();
+        if methods.is_empty() { Way::Ours } else { Way::OtherMethods(methods.join(", ")) }
     }
 
     /// Why the guard covers `path`.
@@ -132,7 +133,7 @@ impl Plan {
             Way::Theirs(route) if route.needs_role() => true,
             Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
             Way::Ours if is_ours(path) => false,
-            Way::Ours | Way::NotThisMethod => self.guard.covers(path),
+            Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }
     }
 }

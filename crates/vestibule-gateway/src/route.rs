@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::gateway::AskedBy;
 use crate::passage::Passage;
 use crate::path::{CanonicalPath, InvalidPattern, PathPattern};
-use crate::upstream::{PATIENCE, SILENCE, Upstream};
+use crate::upstream::{PATIENCE, Upstream};
 
 /// A route as settings describe it. What is left out has the default that it names.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -192,7 +192,8 @@ pub(crate) struct Route {
     /// As the settings write it.
     pub(crate) text: Arc<str>,
     pattern: PathPattern,
-    methods: Vec<Method>,
+    /// All, if there are none.
+    pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
     /// How many segments are cut off.
     strip: usize,
@@ -272,11 +273,10 @@ impl Route {
         !self.roles.is_empty() || !self.tiers.is_empty()
     }
 
-    /// Whom to ask, and how long to wait; a stream may be silent for as long as it likes, unless settings say otherwise.
-    pub(crate) fn way(&self, is_stream: bool) -> AskedBy<'_> {
-        let silence = if is_stream { self.silence } else { self.silence.or(Some(SILENCE)) };
-        let Self { upstream, patience, is_identity, .. } = self;
-        AskedBy { upstream, patience: *patience, silence, is_identity: *is_identity }
+    /// Whom to ask, and how long to wait.
+    pub(crate) fn way(&self) -> AskedBy<'_> {
+        let Self { upstream, patience, silence, is_identity, .. } = self;
+        AskedBy { upstream, patience: *patience, silence: *silence, is_identity: *is_identity }
     }
 
     /// For whoever counts.

@@ -7,6 +7,7 @@ use http::{Method, StatusCode, Uri, header};
 use http_body::Body as _;
 
 use super::{Dialect, PREFIX};
+use crate::path::CanonicalPath;
 
 impl Dialect {
     /// Where the API's routes are, such as `/api/v1`.
@@ -20,9 +21,11 @@ impl Dialect {
         [PREFIX].into_iter().chain(own)
     }
 
-    /// Whether this path signs in, refreshes or signs out: that is the gateway's own, in whatever case and with or
-    /// without slashes at its end, since servers differ in what they take for the same.
+    /// Whether this path signs in, refreshes or signs out: that is the gateway's own, in whatever case, with or
+    /// without slashes at its end and `;parameters`, since servers differ in what they take for the same.
     pub(crate) fn is_entrance(&self, path: &str) -> bool {
+        let Ok(path) = CanonicalPath::parse(path) else { return true };
+        let path: String = path.segments().map(|segment| format!("/{}", segment.name())).collect();
         let briefs = ["/login", "/refresh", "/logout"].map(|name| format!("{PREFIX}{name}"));
         let own = [
             Some(&self.login.to.path),
@@ -30,7 +33,7 @@ impl Dialect {
             self.logout.as_ref().map(|farewell| &farewell.to.path),
         ];
         let mut entrances = briefs.iter().chain(own.into_iter().flatten());
-        entrances.any(|entrance| bare(entrance).eq_ignore_ascii_case(bare(path)))
+        entrances.any(|entrance| bare(entrance).eq_ignore_ascii_case(&path))
     }
 
     /// A request as the API spells it, and the other spelling if that one [`is_elsewhere`]. Only who a token speaks for

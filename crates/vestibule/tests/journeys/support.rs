@@ -166,10 +166,15 @@ impl TestApi {
 
     /// The same with any plan.
     pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
+        let (gateway, router) = self.router_by(plan, max_stale);
+        (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// The same as it is served on a socket.
+    pub fn router_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Router) {
         let api = plan.api.clone();
         let parts = parts_by(plan, HopSettings::default(), max_stale);
-        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
-        (gateway, Browser::of(Upstream::in_process(router)))
+        wiring::site(parts, api, self.clock.clone())
     }
 
     /// What the sites of these tests are made of.
