@@ -13,7 +13,7 @@ use super::files;
 use super::serving::{Part, host_of};
 use crate::observe::{Ids, observed};
 use crate::server::tls::{self, PemFiles, Tls};
-use crate::server::{Edge, Limits, Places, listen, to_https};
+use crate::server::{Addresses, Announced, Edge, Limits, Places, listen, to_https};
 use crate::settings::{EdgeArgs, SiteArgs};
 
 /// The site's edge, whose certificate is followed from now on.
@@ -22,7 +22,8 @@ pub(super) fn site_edge(args: &SiteArgs, site: &Site, clock: &Clock) -> Result<E
     let args = &args.edge;
     let edge = Edge {
         limits: limits(args),
-        places: places(args, trusted),
+        places: places(args, trusted.clone()),
+        announced: announced(args, trusted)?,
         tls: tls(args)?,
         // On this machine it would bind every other server on localhost too (TL-01).
         has_hsts: site.is_https() && !site.is_loopback(),
@@ -77,6 +78,20 @@ fn places(args: &EdgeArgs, trusted: TrustedHops) -> Places {
     let per_address = args.max_connections_per_address as usize;
     let is_exempt = move |address: IpAddr| address.is_loopback() || trusted.contains(address);
     Places::new(all, per_address, Arc::new(is_exempt))
+}
+
+/// Who begins its connections with the client's address; of others nothing else is taken.
+fn announced(args: &EdgeArgs, trusted: TrustedHops) -> Result<Option<Announced>, RunError> {
+    if !args.proxy_protocol {
+        return Ok(None);
+    }
+    if trusted.is_empty() {
+        let said =
+            "--proxy-protocol would let nobody in: say which proxy speaks it, with --trusted-hop";
+        return Err(RunError::Setting(said.to_owned()));
+    }
+    let by: Addresses = Arc::new(move |address: IpAddr| trusted.contains(address));
+    Ok(Some(Announced { by }))
 }
 
 fn tls(args: &EdgeArgs) -> Result<Option<Tls>, RunError> {

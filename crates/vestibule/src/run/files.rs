@@ -10,7 +10,7 @@ pub(super) fn connections(wanted: usize) -> usize {
     let needed = wanted as u64 * 2 + KEPT_BACK;
     let allowed = raised_to(needed);
     let possible = share(allowed).min(wanted);
-    // A few less are nothing to speak of.
+    // A little less than was asked for is nothing to complain of.
     if possible < wanted / 2 {
         tracing::warn!(
             files = allowed,

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -38,28 +39,42 @@ impl Shared {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let pulse = Pulse::new(self.edge.limits);
-        let socket = Paced::new(socket, pulse.clone(), place);
-        let address = peer.ip().to_canonical();
+        let mut socket = Paced::new(socket, pulse.clone(), place);
+        let mut address = peer.ip().to_canonical();
+        if let Some(announced) = &self.edge.announced {
+            let read = announced.read(&mut socket, address);
+            let Some(read) = self.in_time("proxy_header", read).await else { return };
+            address = read;
+        }
         let Some(place) = self.edge.places.of_address(address) else {
-            metrics::counter!("vestibule_connections_refused_total", "reason" => "address")
-                .increment(1);
-            tracing::debug!(client.address = %address, "an address has too many connections");
-            return;
+            return refused("address", &"too many connections of one address");
         };
         let address = ClientAddress(address);
-        let Some(tls) = self.edge.tls.clone() else {
+        let Some(tls) = &self.edge.tls else {
             return self.http(socket, address, place, pulse).await;
         };
+        let handshake = tls.acceptor.accept(socket);
+        let Some(stream) = self.in_time("tls", handshake).await else { return };
+        self.http(stream, address, place, pulse).await;
+    }
+
+    /// What a step before the first request comes to, unless it fails, takes too long, or the server ends.
+    async fn in_time<T>(
+        &self,
+        step: &'static str,
+        result: impl Future<Output = io::Result<T>>,
+    ) -> Option<T> {
         let mut stop = self.stop.clone();
-        let handshake = tokio::select! {
-            handshake = timeout(self.edge.limits.handshake, tls.acceptor.accept(socket)) => handshake,
-            _ = stop.wait_for(|stop| *stop) => return,
+        let result = tokio::select! {
+            result = timeout(self.edge.limits.handshake, result) => result,
+            _ = stop.wait_for(|stop| *stop) => return None,
         };
-        match handshake {
-            Ok(Ok(stream)) => self.http(stream, address, place, pulse).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_late) => tracing::debug!("a TLS handshake took too long"),
+        match result {
+            Ok(Ok(done)) => return Some(done),
+            Ok(Err(error)) => refused(step, &error),
+            Err(late) => refused(step, &late),
         }
+        None
     }
 
     async fn http<S>(
@@ -117,6 +132,11 @@ impl Shared {
             farewell.as_mut().reset(Instant::now() + grace);
         }
     }
+}
+
+fn refused(reason: &'static str, why: &dyn std::fmt::Display) {
+    metrics::counter!("vestibule_connections_refused_total", "reason" => reason).increment(1);
+    tracing::debug!(reason, %why, "a connection was closed before its first request");
 }
 
 /// How long a connection without a request is given to end when the server does.

@@ -11,6 +11,7 @@ mod outflow;
 mod paced;
 mod places;
 mod plain;
+mod proxy;
 mod pulse;
 mod refusal;
 mod strict;
@@ -27,6 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 pub use limits::Limits;
 pub use places::{Addresses, Places};
 pub(crate) use plain::to_https;
+pub use proxy::Announced;
 
 use connection::Shared;
 use places::Place;
@@ -65,6 +67,8 @@ pub struct Edge {
     pub limits: Limits,
     /// How many connections there may be.
     pub places: Places,
+    /// Proxies that say by the PROXY protocol whose connections they pass on, if they do.
+    pub announced: Option<Announced>,
     /// TLS, if it is spoken here.
     pub tls: Option<Tls>,
     /// Whether browsers are told never to come by http (TL-01).

@@ -1,6 +1,8 @@
 //! Time limits of a connection (RL-02), on a pipe and a clock that the runtime moves when nobody has anything to do.
 
 use std::convert::Infallible;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
-use futures_util::stream::unfold;
+use futures_util::stream::{self, unfold};
 use h2::client::SendRequest;
 use http::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -20,7 +22,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::Shared;
 use super::places::Place;
-use super::{Edge, Places};
+use super::tls::{PemFiles, Tls};
+use super::{Announced, Edge, Places};
+use crate::observe::{Ids, observed};
+use crate::secrets::tests::Folder;
 
 /// What the pipe holds: as little as a slow link.
 const PIPE: usize = 8 * 1024;
@@ -29,10 +34,14 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// A connection to `router`; when the server lets go of it, the receiver ends.
 async fn connect(router: Router) -> (DuplexStream, mpsc::Receiver<()>) {
+    connect_by(Edge::default(), router).await
+}
+
+async fn connect_by(edge: Edge, router: Router) -> (DuplexStream, mpsc::Receiver<()>) {
     let (client, socket) = duplex(PIPE);
     let (alive, gone) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
-    let shared = Shared { edge: Edge::default(), router, stop: stopped };
+    let shared = Shared { edge, router, stop: stopped };
     let place = Place { _permit: Places::default().place().await, _alive: alive };
     tokio::spawn(async move {
         shared.serve(socket, ([127, 0, 0, 1], 1).into(), place).await;
@@ -123,6 +132,26 @@ async fn rl_02_a_head_has_ten_seconds_from_its_first_byte_however_often_one_more
     assert!(text.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{text}");
     assert_eq!(started.elapsed().as_secs(), 10);
     drip.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rl_02_a_handshake_and_a_proxys_header_have_ten_seconds() {
+    let key = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+    let folder = Folder::new("handshake");
+    let files = PemFiles { certificate: folder.0.join("cert"), key: folder.0.join("key") };
+    fs::write(&files.certificate, key.cert.pem()).unwrap();
+    fs::write(&files.key, key.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+    let tls = Some(Tls::load(files).unwrap());
+    let announced = Some(Announced { by: Arc::new(|_| true) });
+    for (edge, begin) in [
+        (Edge { tls, ..Edge::default() }, &b"\x16\x03\x01"[..]),
+        (Edge { announced, ..Edge::default() }, b"PROXY TCP4 "),
+    ] {
+        let (mut client, _gone) = connect_by(edge, hello()).await;
+        client.write_all(begin).await.unwrap();
+        assert_eq!(closes(client).await, (10, String::new()));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -355,4 +384,32 @@ async fn rl_04_who_asks_without_listening_is_soon_not_heard_and_then_cut() {
         assert!(gone.recv().await.is_none());
         assert!((29..=31).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
     }
+}
+
+#[tokio::test]
+async fn rl_08_a_panic_ends_one_request_and_neither_its_connection_nor_the_process() {
+    let router = answers(async |request| match request.uri().path() {
+        "/panics" => panic!("on purpose"),
+        "/breaks" => {
+            let chunks = stream::iter([0, 1]).map(|number| match number {
+                0 => Ok::<_, Infallible>(Bytes::from_static(b"begun")),
+                _ => panic!("on purpose, while it is sent"),
+            });
+            Body::from_stream(chunks).into_response()
+        }
+        _ => "hello".into_response(),
+    });
+    let router = observed(router, "test", Ids::Own);
+    let (mut client, _gone) = connect(router.clone()).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes();
+    client.write_all(&[get("/panics"), get("/"), get("/breaks")].concat()).await.unwrap();
+    let said = read_all(&mut client).await;
+    assert!(said.starts_with("HTTP/1.1 500 "), "{said}");
+    assert!(said.contains("hello"), "the connection goes on: {said}");
+    assert!(!said.ends_with("0\r\n\r\n"), "what broke does not look whole: {said}");
+
+    let (mut client, _gone) = connect(router).await;
+    client.write_all(GET).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(read_all(&mut client).await.matches("hello").count(), 2);
 }

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::listen;
 
@@ -20,6 +21,10 @@ pub struct EdgeArgs {
     /// Address that listens for http beside an https site: pages lead there, everything else is refused [default: none]
     #[arg(long, value_name = "ADDRESS:PORT", env = "VESTIBULE_HTTP_LISTEN", value_parser = listen)]
     pub http_listen: Option<SocketAddr>,
+
+    /// Take the client's address from the PROXY protocol (v1 or v2), which each connection has to begin with, from a proxy that --trusted-hop names
+    #[arg(long, env = "VESTIBULE_PROXY_PROTOCOL", value_parser = BoolishValueParser::new())]
+    pub proxy_protocol: bool,
 
     /// Most connections at once, as far as the limit of open files allows
     #[arg(long, value_name = "NUMBER", env = "VESTIBULE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

@@ -29,6 +29,7 @@ mod nodes;
 mod outages;
 mod problems;
 mod process;
+mod proxy_protocol;
 mod served;
 mod sessions;
 mod site;

@@ -297,6 +297,24 @@ async fn gw_17_health_and_metrics_are_known_by_their_paths_and_metrics_on_a_sock
 }
 
 #[tokio::test]
+async fn gw_17_metrics_are_on_their_own_socket_and_no_user_agent_opens_anything() {
+    let folder = Folder::new();
+    let server = Server::serve(&folder, &["--metrics-listen", "127.0.0.1:0"]);
+    for agent in ["kube-probe/1.30", "GoogleHC/1.0", "ELB-HealthChecker/2.0", "Prometheus/3.0"] {
+        let headers = [("user-agent", agent)];
+        let ask = async |name: &str, path: &str| {
+            server.client(name).request("GET", path, &headers, "").await.status
+        };
+        assert_eq!(ask("Site", "/metrics").await, 404, "{agent}");
+        assert_eq!(ask("API", "/metrics").await, 404, "{agent}");
+        assert_eq!(ask("Metrics", "/metrics").await, 200, "{agent}");
+        assert_eq!(ask("Metrics", "/dashboard").await, 404, "{agent}");
+        assert_eq!(ask("Site", "/health").await, 200, "{agent}");
+        assert_ne!(ask("Site", "/dashboard").await, 200, "{agent}");
+    }
+}
+
+#[tokio::test]
 async fn each_part_alone_counts_too_and_without_the_setting_none_does() {
     let folder = Folder::new();
     let data = folder.path().join("data");
