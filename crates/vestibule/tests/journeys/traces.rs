@@ -189,7 +189,7 @@ async fn a_refresh_belongs_to_the_trace_of_who_needed_it() {
         "--api-listen",
         "127.0.0.1:0",
         "--access-ttl",
-        "1",
+        "4",
         "--data",
         data.to_str().unwrap(),
     ]);
