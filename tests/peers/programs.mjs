@@ -52,7 +52,7 @@ export async function said(program, args, options = {}) {
   return `${stdout}${stderr}`;
 }
 
-/** Starts a server and waits until it takes connections. Its output is shown if it ends before.
+/** Starts a server and waits until it answers. Its output is shown if it ends before.
  * @param {string} program
  * @param {string[]} args
  * @param {{ port: number, cwd: string, env?: Record<string, string> }} options */
@@ -63,7 +63,7 @@ export async function serve(program, args, { port, cwd, env = {} }) {
   child.stdout.on("data", (text) => (output = (output + text).slice(-10_000)));
   child.stderr.on("data", (text) => (output = (output + text).slice(-10_000)));
   const ended = once(child, "exit").finally(() => children.delete(child));
-  while (!(await isOpen(port))) {
+  while (!(await answers(port))) {
     if (child.exitCode !== null) throw new Error(`${program} ended early:\n${output}`);
     await pause(50);
   }
@@ -78,7 +78,13 @@ export async function serve(program, args, { port, cwd, env = {} }) {
 }
 
 /** @param {number} port */
-const isOpen = (port) => wireTo(port).then((wire) => (wire.close(), true), () => false);
+async function answers(port) {
+  const wire = await wireTo(port).catch(() => undefined);
+  await wire?.send(`GET /ready HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
+  const isAnswer = await wire?.until((bytes) => bytes.includes("HTTP/1.1 ") || undefined);
+  wire?.close();
+  return isAnswer === true;
+}
 
 /** The process and all that it has started. @param {number} pid @returns {number[]} */
 function family(pid) {

@@ -1,15 +1,15 @@
 // @ts-check
 /** Requests whose end two readers see in different places. @module */
-import { fault, is, risk, unasked } from "../case.mjs";
+import { fault, is, risk, unasked, within } from "../case.mjs";
 import { readAnswer } from "../message.mjs";
 import { QUIET } from "../wire.mjs";
 
 /** What is hidden behind a request. */
-const HIDDEN = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
+export const HIDDEN = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /** What of a head as it arrived two readers may disagree on.
  * @param {string} raw */
-function doubts(raw) {
+export function doubts(raw) {
   const count = (/** @type {RegExp} */ of) => (raw.match(of) ?? []).length;
   const [lengths, codings] = [count(/^content-length[ \t]*:/gim), count(/^transfer-encoding[ \t]*:/gim)];
   const found = {
@@ -41,6 +41,7 @@ const raw = (name, start, rest, options = {}) => ({
     await wire.send(`${start}\r\n${host}${rest}`);
     const first = await readAnswer(wire, { ms: 2 * QUIET });
     const second = first && !wire.isOver ? await readAnswer(wire, { ms: QUIET }) : undefined;
+    await within(100, () => upstream.requests.length > 0);
     const outcome = judge(upstream.requests, first, second);
     return options.must && upstream.requests.length > 0 && !outcome.mark ? fault(outcome.fact) : outcome;
   },

@@ -1,5 +1,5 @@
 // @ts-check
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { folder, freePort, said, serve } from "../programs.mjs";
@@ -48,6 +48,7 @@ const startWith = (name, more) => async (upstream) => {
   const [port, cwd] = [await freePort(), await folder()];
   await writeFile(join(cwd, "nginx.conf"), configuration(port, upstream, more));
   await mkdir(join(cwd, "logs"));
+  await chmod(cwd, 0o711); // Its workers are another user where root starts it.
   const program = process.env.PEERS_NGINX ?? "nginx";
   const [, version] = /nginx\/([\d.]+)/.exec(await said(program, ["-v"])) ?? [];
   const { pid, end } = await serve(program, ["-p", cwd, "-c", join(cwd, "nginx.conf")], { port, cwd });
