@@ -1,10 +1,10 @@
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sqlx::postgres::PgDatabaseError;
 use vestibule_types::{Detail, FieldError};
 
 use crate::passwords::Busy;
+use crate::problem::Kind;
 use crate::throttle::Throttled;
 
 /// Why the identity API can't start.
@@ -46,6 +46,9 @@ pub(crate) enum ApiError {
     NotFresh,
     #[error("Request forbidden -- authorization will not help")]
     Forbidden,
+    /// The caller did not show that it is a gateway of ours (GW-22).
+    #[error("Only a gateway may call this API.")]
+    NotAGateway,
     #[error("{0}")]
     NotFound(&'static str),
     #[error("Method Not Allowed")]
@@ -84,59 +87,82 @@ impl From<Busy> for ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let text = |status: StatusCode, error: &Self| {
-            (status, Json(Detail::text(error.to_string()))).into_response()
-        };
-        match &self {
-            Self::NoBearer => challenge(text(StatusCode::UNAUTHORIZED, &self), "Bearer"),
+impl ApiError {
+    /// What it is called, and its status.
+    fn kind(&self) -> &'static Kind {
+        match self {
+            Self::NoBearer => &Kind::NOT_AUTHENTICATED,
+            Self::BadBearer => &Kind::TOKEN_INVALID,
+            Self::BadLogoutToken => &Kind::LOGOUT_TOKEN_INVALID,
+            Self::BadCredentials => &Kind::WRONG_CREDENTIALS,
+            Self::NoRefreshToken => &Kind::REFRESH_TOKEN_MISSING,
+            Self::BadRefreshToken => &Kind::REFRESH_TOKEN_INVALID,
+            Self::Stale => &Kind::REFRESH_TOKEN_REPLACED,
+            Self::NotFresh => &Kind::LOGIN_TOO_OLD,
+            Self::Forbidden => &Kind::NOT_OWNER,
+            Self::NotAGateway => &Kind::GATEWAYS_ONLY,
+            Self::NotFound(_) => &Kind::NOT_FOUND,
+            Self::MethodNotAllowed => &Kind::METHOD,
+            Self::Fields(_) => &Kind::FIELDS,
+            Self::Taken(_) => &Kind::TAKEN,
+            Self::Unreadable => &Kind::BAD_BODY,
+            Self::TooLarge => &Kind::TOO_LARGE,
+            Self::Throttled(_) => &Kind::TOO_MANY_ATTEMPTS,
+            Self::Busy => &Kind::BUSY,
+            Self::Behind => &Kind::BEHIND,
+            Self::Database(cause) if is_outage(cause) => &Kind::DATABASE,
+            Self::Database(_) => &Kind::INTERNAL,
+        }
+    }
+
+    /// Seconds after which another try makes sense.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Throttled(seconds) => Some(*seconds),
+            Self::Stale => Some(1),
+            _ => (self.kind().status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+        }
+    }
+
+    /// RFC 9110, 11.6.1; RFC 6750, 3. Where no bearer token is asked for, there is none (contract, section 1).
+    fn challenge(&self) -> Option<HeaderValue> {
+        match self {
+            Self::NoBearer => Some(HeaderValue::from_static("Bearer")),
             Self::BadBearer | Self::BadLogoutToken => {
-                challenge(text(StatusCode::UNAUTHORIZED, &self), r#"Bearer error="invalid_token""#)
+                Some(HeaderValue::from_static(r#"Bearer error="invalid_token""#))
             }
-            Self::BadCredentials | Self::NoRefreshToken | Self::BadRefreshToken => {
-                text(StatusCode::UNAUTHORIZED, &self)
+            _ => None,
+        }
+    }
+
+    fn detail(self) -> Detail {
+        match self {
+            Self::Fields(fields) => Detail::fields(fields),
+            Self::Database(cause) if is_outage(&cause) => {
+                Detail::text("The database is not available. Try again in a moment.")
             }
-            Self::Stale => retry_after(text(StatusCode::CONFLICT, &self), 1),
-            Self::Forbidden | Self::NotFresh => text(StatusCode::FORBIDDEN, &self),
-            Self::NotFound(_) => text(StatusCode::NOT_FOUND, &self),
-            Self::MethodNotAllowed => text(StatusCode::METHOD_NOT_ALLOWED, &self),
-            Self::Taken(_) => text(StatusCode::UNPROCESSABLE_ENTITY, &self),
-            Self::Unreadable => text(StatusCode::BAD_REQUEST, &self),
-            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, &self),
-            Self::Throttled(seconds) => {
-                retry_after(text(StatusCode::TOO_MANY_REQUESTS, &self), *seconds)
-            }
-            Self::Busy | Self::Behind => {
-                retry_after(text(StatusCode::SERVICE_UNAVAILABLE, &self), 1)
-            }
-            Self::Fields(_) => {
-                let Self::Fields(fields) = self else { unreachable!("matched above") };
-                (StatusCode::UNPROCESSABLE_ENTITY, Json(Detail::fields(fields))).into_response()
-            }
-            Self::Database(cause) => {
-                tracing::error!(error = cause as &dyn std::error::Error, "the database failed");
-                if is_outage(cause) {
-                    let body =
-                        Json(Detail::text("The database is not available. Try again in a moment."));
-                    retry_after((StatusCode::SERVICE_UNAVAILABLE, body).into_response(), 1)
-                } else {
-                    text(StatusCode::INTERNAL_SERVER_ERROR, &self)
-                }
-            }
+            other => Detail::text(other.to_string()),
         }
     }
 }
 
-/// RFC 9110, 11.6.1; RFC 6750, 3.
-fn challenge(mut response: Response, scheme: &'static str) -> Response {
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
-    response
-}
-
-fn retry_after(mut response: Response, seconds: u64) -> Response {
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    response
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        if let Self::Database(cause) = &self {
+            tracing::error!(error = cause as &dyn std::error::Error, "the database failed");
+        }
+        let is_for_gateways = matches!(self, Self::NotAGateway);
+        let (kind, seconds, challenge) = (self.kind(), self.retry_after(), self.challenge());
+        let mut response = kind.refuse(self.detail());
+        let headers = response.headers_mut();
+        headers.extend(seconds.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
+        headers.extend(challenge.map(|scheme| (header::WWW_AUTHENTICATE, scheme)));
+        if is_for_gateways {
+            // A gateway that is refused itself knows by this that nobody's session is over.
+            headers.insert("x-vestibule-gateways-only", HeaderValue::from_static("yes"));
+        }
+        response
+    }
 }
 
 /// Whether waiting may help: no connection, or the database says so. A proxy in front of a server that is away takes

@@ -8,12 +8,14 @@ mod body;
 mod client;
 mod counts;
 mod error;
+mod gateways_only;
 mod jwt;
 mod keeping_up;
 mod keys;
 mod legacy;
 mod lives;
 mod passwords;
+mod problem;
 mod refresh;
 mod refresh_limit;
 mod routes;
@@ -29,6 +31,7 @@ use vestibule_types::Clock;
 
 pub use error::StartError;
 pub use keys::{Algorithm, ReusedSecret, SigningKey, SigningKeys, Standing};
+pub use problem::Kind as ErrorKind;
 pub use settings::ApiSettings;
 pub use store::{
     Database, FastApi, Imported, InvalidDatabase, OperateError, Progress, Refusal, Source, Store,

@@ -1,6 +1,4 @@
-use std::net::IpAddr;
-
-use vestibule_types::Secret;
+use vestibule_types::{Secret, TrustedHops};
 
 /// How the identity API behaves.
 #[derive(Clone, Debug)]
@@ -23,12 +21,14 @@ pub struct ApiSettings {
     pub throttle: bool,
     /// Web origins that may call with credentials (CORS). None: no CORS headers at all.
     pub cors_origins: Vec<String>,
-    /// Peers whose `X-Forwarded-For` is believed. None: the socket's address counts (GW-16).
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Peers whose `X-Forwarded-For` and `Forwarded` are believed. None: the socket's address counts (GW-16).
+    pub trusted_proxies: TrustedHops,
     /// Whether `/openapi.json` is served.
     pub docs: bool,
     /// Keys of which gateways show one to hear of ended sessions. None: there is no `/internal/revocations`.
     pub feed_keys: Vec<Secret>,
+    /// Whether only gateways that hold a feed key may call (GW-22).
+    pub gateways_only: bool,
 }
 
 impl ApiSettings {
@@ -47,9 +47,10 @@ impl Default for ApiSettings {
             fresh_login: None,
             throttle: true,
             cors_origins: Vec::new(),
-            trusted_proxies: Vec::new(),
+            trusted_proxies: TrustedHops::default(),
             docs: true,
             feed_keys: Vec::new(),
+            gateways_only: false,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! What every request passes through, first to last: one canonical path, same origin, the session, the
 //! guard; and on the way back, the cookie.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -10,11 +8,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Uri, header};
+use http::{Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
-use vestibule_types::ClientAddress;
 
+use crate::arrival::{arrive, peer};
+use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
 use crate::gateway::{Gateway, NoAnswer};
@@ -63,6 +62,9 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
+    if let Err(refusal) = arrive(&gateway, &mut head) {
+        return *refusal;
+    }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Problem::METHOD.into_response(); // GW-09
@@ -93,7 +95,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         Err(refusal) => refusal,
     };
     if is_guarded {
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
     }
     let mut response = finish(&gateway, &visitor, response);
     if is_doubled {
@@ -116,8 +118,6 @@ fn check_origin(
     same_origin::check(&head.method, headers, site, has_cookie)
 }
 
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
-
 /// Puts the canonical path into the request: what is guarded is what is routed and sent on.
 fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
     let path = CanonicalPath::parse(head.uri.path()).ok()?;
@@ -129,17 +129,15 @@ fn canonicalize(head: &mut Parts) -> Option<CanonicalPath> {
     Some(path)
 }
 
-fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
+pub(crate) fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64) -> Visitor {
     let (session, change) = match opened {
         Opened::Session(session) if gateway.is_ended(&session) => (None, SessionChange::End),
         Opened::Session(session) => (Some(session), SessionChange::Keep),
         Opened::Broken => (None, SessionChange::End),
         Opened::Absent | Opened::UnknownKey | Opened::Doubled => (None, SessionChange::Keep),
     };
-    let address = head.extensions.get::<ClientAddress>();
-    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.0);
     let hint = gateway.0.cookie.hint_in(&head.headers);
-    Visitor::new(session, change, address, &head.headers, hint, now)
+    Visitor::new(session, change, peer(head), &head.headers, hint, now)
 }
 
 /// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is
@@ -189,7 +187,7 @@ async fn admit(
 }
 
 /// Carries out what becomes of the cookie.
-fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
+pub(crate) fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
     let now = gateway.0.clock.now();
     let (change, since) = visitor.change();
     let change = match change {
@@ -211,7 +209,7 @@ fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Respo
     };
     if !lines.is_empty() {
         // A kept copy of this answer would hand one person's session to the next.
-        response.headers_mut().insert(header::CACHE_CONTROL, PRIVATE);
+        make_private(response.headers_mut());
         response.headers_mut().remove(header::ETAG);
     }
     for line in lines {

@@ -206,6 +206,7 @@ mod tests {
         let settings = GatewaySettings {
             site: "http://localhost:3000".parse().unwrap(),
             plan: Plan::new(PlanSettings::new(api.clone())).unwrap(),
+            hops: crate::arrival::HopSettings::default(),
             max_stale: Duration::from_secs(60),
         };
         let keys = SealKeys::new(Secret::from_random([5; 32]), vec![]);

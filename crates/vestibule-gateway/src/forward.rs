@@ -11,6 +11,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::upgrade::{OnUpgrade, on};
 
+use crate::caching::{is_static, make_private, private_unless};
 use crate::gateway::{Gateway, NoAnswer, Payload};
 use crate::headers::{self, Crossing};
 use crate::passage::Stopping;
@@ -68,8 +69,10 @@ async fn carry(
         true => headers::from_api(response.headers_mut(), &gateway.0.cookie),
         false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
     }
-    if route.token == TokenPolicy::Attach {
-        response.headers_mut().insert(http::header::CACHE_CONTROL, NO_STORE);
+    if route.token == TokenPolicy::Attach && !route.cacheable {
+        make_private(response.headers_mut());
+    } else if !is_static(&path) {
+        private_unless(response.headers_mut(), visitor.session().is_some(), route.cacheable);
     }
     if route.is_identity && response.status().is_success() {
         follow_account(gateway, visitor, &method, &path).await;
@@ -79,8 +82,6 @@ async fn carry(
     }
     Ok(response)
 }
-
-const NO_STORE: http::HeaderValue = http::HeaderValue::from_static("private, no-store");
 
 /// Signing in, staying and out are the gateway's own and never pass raw.
 fn is_for_us_alone(uri: &Uri) -> bool {

@@ -11,11 +11,13 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
-use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, User};
+use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, TrustedHops, User};
 
+use crate::arrival::HopSettings;
 use crate::cookie::SessionCookie;
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
+use crate::host::Hosts;
 use crate::plan::Plan;
 use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
 use crate::revoked::Revocations;
@@ -42,6 +44,8 @@ pub(crate) struct Parts {
     pub(crate) api: Upstream,
     pub(crate) cookie: SessionCookie,
     pub(crate) plan: ArcSwap<Plan>,
+    pub(crate) hosts: Hosts,
+    pub(crate) trusted: TrustedHops,
     pub(crate) ended: Arc<Ended>,
     pub(crate) revoked: Revocations,
     pub(crate) clock: Clock,
@@ -61,6 +65,8 @@ pub struct GatewaySettings {
     pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused (RV-03).
     pub max_stale: Duration,
+    /// Proxies in front of it.
+    pub hops: HopSettings,
 }
 
 /// Why a call for a visitor has no answer.
@@ -77,11 +83,13 @@ pub enum NoAnswer {
 impl Gateway {
     /// A gateway in front of `api`. It follows no revocations until it is told to.
     pub fn new(settings: GatewaySettings, keys: &SealKeys, api: Upstream, clock: Clock) -> Self {
-        let GatewaySettings { site, plan, max_stale } = settings;
+        let GatewaySettings { site, plan, max_stale, hops } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
             spread: SpreadKey::new(keys),
             plan: ArcSwap::from_pointee(plan),
+            hosts: Hosts::new(&site, hops.also_hosts),
+            trusted: hops.trusted,
             ended: Arc::new(Ended::new(clock.clone())),
             revoked: Revocations::new(max_stale),
             flights: Flights::new(clock.clone()),
@@ -400,6 +408,12 @@ async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refre
         Ok(response) => response,
         Err(outage) => return Refreshed::Outage(outage),
     };
+    if response.headers().contains_key("x-vestibule-gateways-only") {
+        tracing::error!(
+            "the API does not know this gateway: both need the same feed key and the right time"
+        );
+        return Refreshed::Outage(Outage::Failing);
+    }
     match response.status() {
         StatusCode::OK => match Tokens::read(response, clock.now()).await {
             Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),

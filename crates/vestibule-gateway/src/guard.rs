@@ -1,9 +1,7 @@
 //! Which paths need a session, and what a visitor without one is told.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use serde_json::json;
 
 use crate::path::{CanonicalPath, PathPattern};
 use crate::problem::Problem;
@@ -104,17 +102,7 @@ pub fn ask_to_sign_in(
     }
     match Wants::of(path.as_str(), headers) {
         Wants::Page => redirect(StatusCode::SEE_OTHER, &login),
-        Wants::Data => {
-            let Problem { status, code, detail, .. } = Problem::SIGNED_OUT;
-            let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie"))];
-            (
-                status,
-                NO_STORE,
-                challenge,
-                Json(json!({"detail": detail, "code": code, "login": login})),
-            )
-                .into_response()
-        }
+        Wants::Data => Problem::SIGNED_OUT.with_login(login),
     }
 }
 

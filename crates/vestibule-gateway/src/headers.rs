@@ -127,17 +127,32 @@ fn cleaned(from: &HeaderMap, drop: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     headers
 }
 
-/// Tells an upstream of the request, whatever it was told before.
+/// Tells an upstream of the request, whatever it was told before: who asked, for which host, over what. The
+/// client stands alone in the list of hops; those in between are ours, and nobody has to know how many there are
+/// to find it.
 pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
     let said = [
+        ("forwarded", forwarded(with)),
         ("x-forwarded-for", ascii(&with.client.to_string())),
         ("x-forwarded-host", ascii(with.site.authority())),
+        ("x-forwarded-port", HeaderValue::from(with.site.port())),
         ("x-forwarded-proto", HeaderValue::from_static(with.site.scheme())),
         ("x-request-id", with.request_id.clone()),
     ];
     for (name, value) in said {
         headers.insert(HeaderName::from_static(name), value);
     }
+}
+
+/// RFC 7239, 4: what has a colon in it is quoted, an IPv6 address in brackets besides.
+fn forwarded(with: &Forwarding<'_>) -> HeaderValue {
+    let client = match with.client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let (host, proto) = (with.site.authority(), with.site.scheme());
+    let quote = if host.contains(':') { "\"" } else { "" };
+    ascii(&format!("for={client};host={quote}{host}{quote};proto={proto}"))
 }
 
 fn ascii(text: &str) -> HeaderValue {
@@ -214,31 +229,42 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// Who called, for what, and how. `Proxy` is here because CGI makes `HTTP_PROXY` of it.
-const ROUTING: [&str; 12] = [
+const ROUTING: [&str; 15] = [
     "clientip",
+    "cfipcountry",
+    "cfvisitor",
     "fastlyclientip",
+    "flyclientip",
     "forwarded",
     "frontendhttps",
     "proxy",
     "trueclientip",
     "xhost",
     "xproxyuserip",
-    "xrealip",
     "xrequestid",
     "xscheme",
+    "xscriptname",
     "xurlscheme",
 ];
-const ROUTING_BEGINNINGS: [&str; 10] = [
+const ROUTING_BEGINNINGS: [&str; 18] = [
     "cfconnectingip",
+    "xaccel",
     "xarrclientcert",
     "xarrssl",
+    "xazure",
     "xclusterclient",
     "xenvoy",
     "xforward",
     "xhttpmethod",
     "xmethodoverride",
+    "xmsforwarded",
+    "xnfclient",
     "xoriginal",
+    "xoriginating",
+    "xreal",
     "xrewrite",
+    "xsendfile",
+    "xvercel",
 ];
 
 /// What Next.js says to itself (CVE-2025-29927).
@@ -246,7 +272,7 @@ const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
 const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
 
 /// Who is signed in: our own words, and those of the proxies that applications are written to believe.
-const IDENTITY: [&str; 12] = [
+const IDENTITY: [&str; 15] = [
     "authorization",
     "xaccesstoken",
     "xaccount",
@@ -254,34 +280,47 @@ const IDENTITY: [&str; 12] = [
     "xgroups",
     "xidtoken",
     "xidentity",
+    "xisadmin",
     "xpreferredusername",
     "xrole",
     "xroles",
+    "xscopes",
     "xsubject",
+    "xtokensubject",
     "xusername",
 ];
-const IDENTITY_BEGINNINGS: [&str; 17] = [
+const IDENTITY_BEGINNINGS: [&str; 27] = [
     "cfaccess",
+    "oidc",
     "remote",
+    "shib",
     "sslclient",
     "tailscale",
     "xamznoidc",
+    "xanonymousconsumer",
     "xappengine",
     "xauth",
     "xclient",
+    "xconsumer",
+    "xcredential",
     "xgoogauthenticated",
     "xgoogiap",
     "xjwt",
     "xmsclientprincipal",
     "xmstoken",
+    "xoidc",
+    "xpomerium",
     "xremote",
+    "xsaml",
+    "xshib",
     "xssl",
     "xuser",
     "xvestibule",
+    "xwebauth",
 ];
 
-/// What helps nobody but an attacker (ASVS 13.4.6).
-const SERVER: [&str; 3] = ["server", "xpoweredby", "xruntime"];
+/// What helps nobody but an attacker (ASVS 13.4.6), and what a proxy in front of us would obey.
+const SERVER: [&str; 5] = ["server", "xaccelredirect", "xpoweredby", "xruntime", "xsendfile"];
 const SERVER_BEGINNINGS: [&str; 2] = ["xaspnet", "xdebug"];
 
 #[cfg(test)]
@@ -344,7 +383,13 @@ mod tests {
             X-Goog-IAP-JWT-Assertion X-Goog-Authenticated-User-Email X-MS-Client-Principal
             X-MS-Client-Principal-Name X-MS-Token-AAD-Id-Token Cf-Access-Jwt-Assertion
             Cf-Access-Authenticated-User-Email Tailscale-User-Login X-AppEngine-User-Email X-JWT-Assertion
-            X-Email X-Groups X-Roles X-Preferred-Username X-Id-Token X-Access-Token X-Account X-Identity";
+            X-Email X-Groups X-Roles X-Preferred-Username X-Id-Token X-Access-Token X-Account X-Identity
+            X-Accel-Redirect X-Accel-Mapping X-Sendfile-Type X-Real-Scheme X-Real-Port X-Originating-IP
+            X-Script-Name X-Vercel-Forwarded-For X-Nf-Client-Connection-Ip X-Azure-ClientIP
+            X-Ms-Forwarded-Client-Ip CF-Visitor CF-IPCountry Fly-Client-IP X-Consumer-Username X-Consumer-Id
+            X-Credential-Identifier X-Anonymous-Consumer X-WEBAUTH-USER X-Pomerium-Claim-Email
+            X-Pomerium-Jwt-Assertion OIDC-Claim-Sub X-Oidc-Sub Shib-Session-Id X-Shib-Uid X-Saml-User
+            X-Token-Subject X-Scopes X-Is-Admin";
         let mut spellings = 0;
         for name in NAMES.split_whitespace() {
             for spelling in [
@@ -415,17 +460,37 @@ mod tests {
             ("x-forwarded-for", "10.0.0.1"),
             ("x-forwarded-for", "10.0.0.2"),
             ("x-forwarded-host", "evil.test"),
+            ("forwarded", "for=10.0.0.1;host=evil.test"),
+            ("x-forwarded-port", "1"),
             ("x-request-id", "forged"),
         ]) {
             for (name, value) in [
+                ("forwarded", "for=203.0.113.7;host=app.example.com;proto=https"),
                 ("x-forwarded-for", "203.0.113.7"),
                 ("x-forwarded-host", "app.example.com"),
+                ("x-forwarded-port", "443"),
                 ("x-forwarded-proto", "https"),
                 ("x-request-id", "r-1"),
             ] {
                 let values: Vec<_> = headers.get_all(name).iter().collect();
                 assert_eq!(values, [value], "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_forwarded_is_spelled_as_the_standard_has_it() {
+        for (client, site, expected) in [
+            ("203.0.113.7", "https://a.test", "for=203.0.113.7;host=a.test;proto=https"),
+            ("2001:db8::7", "https://a.test", "for=\"[2001:db8::7]\";host=a.test;proto=https"),
+            ("::1", "http://[::1]:3000", "for=\"[::1]\";host=\"[::1]:3000\";proto=http"),
+        ] {
+            let (site, request_id) = (site.parse().unwrap(), HeaderValue::from_static("r-1"));
+            let client = client.parse().unwrap();
+            let mut headers = HeaderMap::new();
+            introduce(&mut headers, &Forwarding { client, site: &site, request_id: &request_id });
+            assert_eq!(headers["forwarded"], expected);
+            assert_eq!(headers["x-forwarded-for"], client.to_string().as_str());
         }
     }
 
@@ -479,6 +544,7 @@ mod tests {
             ("server", "uvicorn"),
             ("x-powered-by", "Next.js"),
             ("x-debug-token", "d"),
+            ("x-accel-redirect", "/internal"),
             ("x-user-id", "7"),
             ("x_user_id", "7"),
             ("x-auth-token", "t"),

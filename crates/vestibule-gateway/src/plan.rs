@@ -127,6 +127,5 @@ impl Plan {
 }
 
 fn is_ours(path: &CanonicalPath) -> bool {
-    let bare = path.as_str().strip_suffix('/').unwrap_or(path.as_str());
-    OURS.contains(&bare) || path.as_str().starts_with("/_vestibule/")
+    OURS.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/")
 }

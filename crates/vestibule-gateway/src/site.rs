@@ -28,9 +28,24 @@ impl Site {
         self.origin.split_once("://").map_or("", |(_, authority)| authority)
     }
 
+    /// [`Site::authority`], and those of the other names that an http site on loopback goes by.
+    pub(crate) fn authorities(&self) -> impl Iterator<Item = &str> {
+        let twins = self.twins.iter().filter(|twin| **twin != self.origin);
+        let others = twins.filter_map(|twin| Some(twin.split_once("://")?.1));
+        std::iter::once(self.authority()).chain(others)
+    }
+
     /// The host without its port; an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The port that browsers connect to.
+    pub fn port(&self) -> u16 {
+        let port =
+            self.authority().strip_prefix(self.host()).and_then(|rest| rest.strip_prefix(':'));
+        let implied = if self.is_https() { 443 } else { 80 };
+        port.and_then(|port| port.parse().ok()).unwrap_or(implied)
     }
 
     /// `http` or `https`.
@@ -104,6 +119,8 @@ fn twins(port: Option<u16>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::Site;
 
     fn site(text: &str) -> Site {
@@ -151,6 +168,8 @@ mod tests {
             assert_eq!(site.authority(), authority);
             assert_eq!(site.host(), host);
             assert_eq!(site.is_https(), origin.starts_with("https"));
+            let port = Url::parse(origin).unwrap().port_or_known_default();
+            assert_eq!(Some(site.port()), port, "{origin}");
         }
     }
 

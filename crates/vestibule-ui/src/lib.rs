@@ -6,12 +6,13 @@
 pub mod assets;
 pub mod dates;
 pub mod docs;
+mod error_text;
 pub mod page;
 pub mod pages;
 mod routes;
 pub mod text;
 
-pub use routes::site;
+pub use routes::{site, with_error_pages};
 
 use axum::Router;
 use axum::response::Response;

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +35,7 @@ use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{ApiSettings, Database, Store};
-use vestibule_gateway::{Plan, PlanSettings, Upstream};
+use vestibule_gateway::{HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{Clock, Secret};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Failure> {
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
-        trusted_proxies: vec![Ipv4Addr::LOCALHOST.into()],
+        trusted_proxies: std::iter::once(IpAddr::from(Ipv4Addr::LOCALHOST).into()).collect(),
         ..ApiSettings::default()
     };
     let (api, router) =
@@ -80,6 +80,7 @@ async fn main() -> Result<(), Failure> {
         secrets: Secrets { first: random_secret()?, older: Vec::new() },
         plan: Plan::new(PlanSettings { ui, ..PlanSettings::new(upstream.clone()) })?,
         max_stale: Duration::from_secs(60),
+        hops: HopSettings::default(),
     };
     let (_, router) = wiring::site(parts, upstream, clock.clone());
     let (_running, stopped) = watch::channel(false);

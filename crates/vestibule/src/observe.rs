@@ -8,11 +8,10 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use metrics::counter;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
-use vestibule_types::Detail;
 
 /// Whose request ids are believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,11 +22,21 @@ pub enum Ids {
     Given,
 }
 
-/// Puts the four around `router`, whose `role` is what its requests are counted by.
+/// Puts an id, a log line and a count around `router`, whose `role` is what its requests are counted by.
 pub fn observed(router: Router, role: &'static str, ids: Ids) -> Router {
-    router
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(move |request: Request, next: Next| observe(role, ids, request, next)))
+    router.layer(from_fn(move |request: Request, next: Next| observe(role, ids, request, next)))
+}
+
+/// RL-08: where a handler of `router` panics, one request is answered with `told`, and the process lives. What the
+/// panic says stays in the log (ER-02).
+pub fn caught<R: IntoResponse + 'static>(router: Router, told: fn() -> R) -> Router {
+    let panicked = move |panic: Box<dyn Any + Send>| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        tracing::error!(panic = said, "a handler panicked");
+        told().into_response()
+    };
+    router.layer(CatchPanicLayer::custom(panicked))
 }
 
 const REQUEST_ID: &str = "x-request-id";
@@ -77,13 +86,4 @@ fn new_id() -> HeaderValue {
         Err(_) => HeaderValue::try_from("no-randomness"),
     }
     .expect("letters, digits and dashes")
-}
-
-/// RL-08: one request is lost, the process lives. What a panic says stays in the log.
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!(panic = said, "a handler panicked");
-    let body = axum::Json(Detail::text("Internal Server Error"));
-    (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
 }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{
-    Gateway, GatewaySettings, InvalidUpstream, Plan, SealKeys, Site, Upstream,
+    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, Problem, SealKeys, Site, Upstream,
 };
-use vestibule_types::Clock;
+use vestibule_types::{Clock, Detail};
 
-use crate::observe::{Ids, observed};
+use crate::observe::{Ids, caught, observed};
 use crate::secrets::Secrets;
 
 /// Name of the database in the data folder.
@@ -26,6 +28,8 @@ pub struct SiteParts {
     pub plan: Plan,
     /// How old the knowledge of revocations may be before guarded pages are refused.
     pub max_stale: Duration,
+    /// Proxies in front of the site.
+    pub hops: HopSettings,
 }
 
 /// The API, and what is served on its own socket: its routes and its documentation.
@@ -44,16 +48,21 @@ pub async fn api(
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
     }
+    let router = caught(router, || {
+        let detail = Json(Detail::text("Internal Server Error"));
+        (StatusCode::INTERNAL_SERVER_ERROR, [(CACHE_CONTROL, "no-store")], detail)
+    });
     Ok((api, observed(router, "api", Ids::Given)))
 }
 
 /// The site in front of `api`, and its gateway, which follows no revocations yet.
 pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
-    let SiteParts { site, secrets, plan, max_stale } = parts;
+    let SiteParts { site, secrets, plan, max_stale, hops } = parts;
     let keys = SealKeys::new(secrets.first, secrets.older);
-    let settings = GatewaySettings { site, plan, max_stale };
+    let settings = GatewaySettings { site, plan, max_stale, hops };
     let gateway = Gateway::new(settings, &keys, api, clock);
-    let router = vestibule_ui::site(gateway.clone());
+    let router = caught(vestibule_ui::site(gateway.clone()), || Problem::INTERNAL);
+    let router = vestibule_ui::with_error_pages(&gateway, router);
     (gateway, observed(router, "gateway", Ids::Own))
 }
 

@@ -12,7 +12,7 @@ mod users;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use serde_json::Value;
@@ -20,6 +20,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Api;
 use crate::error::ApiError;
+use crate::gateways_only::gateways_only;
+use crate::problem;
 
 pub(crate) fn router(api: Api) -> Router {
     let mut router = Router::new();
@@ -37,11 +39,14 @@ pub(crate) fn router(api: Api) -> Router {
         router = router.route("/internal/revocations", get(news::wait));
     }
     let cors = cors(&api.0.settings.cors_origins);
-    let router = router
+    router = router
         .fallback(async || ApiError::NotFound("Not Found"))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(map_response(headers))
-        .with_state(api);
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    if api.0.settings.gateways_only {
+        router = router.layer(from_fn_with_state(api.clone(), gateways_only));
+    }
+    let router =
+        router.layer(map_response(headers)).layer(from_fn(problem::on_request)).with_state(api);
     match cors {
         Some(cors) => router.layer(cors),
         None => router,

@@ -19,6 +19,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt as _, service_fn};
 use url::Url;
 
+use crate::pass::Pass;
 use crate::problem::Problem;
 use remote::Remote;
 pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
@@ -30,6 +31,7 @@ pub(crate) use upload::{Fault, Upload};
 pub struct Upstream {
     name: Arc<str>,
     at: At,
+    pass: Option<Pass>,
 }
 
 #[derive(Clone, Debug)]
@@ -75,7 +77,11 @@ impl Upstream {
             let answer = router.clone().oneshot(request);
             async { answer.await.map_err(|never: Infallible| match never {}) }
         });
-        Self { name: "in-process".into(), at: At::Here(BoxCloneSyncService::new(service)) }
+        Self {
+            name: "in-process".into(),
+            at: At::Here(BoxCloneSyncService::new(service)),
+            pass: None,
+        }
     }
 
     /// The server at `url`; its path, if it has one, goes in front of every path.
@@ -92,7 +98,12 @@ impl Upstream {
     /// [`InvalidUpstream`], in words for whoever wrote the settings.
     pub fn new(name: &str, spec: &UpstreamSpec) -> Result<Self, InvalidUpstream> {
         let remote = Arc::new(Remote::new(name, spec)?);
-        Ok(Self { name: name.into(), at: At::There(remote) })
+        Ok(Self { name: name.into(), at: At::There(remote), pass: None })
+    }
+
+    /// The same, shown with each request that it comes from a gateway.
+    pub fn with_pass(self, pass: Pass) -> Self {
+        Self { pass: Some(pass), ..self }
     }
 
     /// What settings and metrics call it.
@@ -112,10 +123,13 @@ impl Upstream {
     /// silence in its body.
     pub(crate) async fn send_within(
         &self,
-        request: Request,
+        mut request: Request,
         patience: Duration,
         silence: Option<Duration>,
     ) -> Result<Response, Outage> {
+        if let Some(pass) = &self.pass {
+            request.headers_mut().insert(Pass::HEADER, pass.issue());
+        }
         match &self.at {
             At::Here(service) => service.clone().oneshot(request).await,
             At::There(remote) => remote.send(request, patience, silence).await,

@@ -1,7 +1,7 @@
 //! Every page in every state worth looking at: for the preview's screenshots and for the tests.
 
 use askama::Template;
-use http::StatusCode;
+use vestibule_gateway::Problem;
 use vestibule_types::{Invalid, PictureUrl, SessionEntry, User, UserId};
 use vestibule_ui::docs;
 use vestibule_ui::pages::{
@@ -255,31 +255,28 @@ fn dashboards() -> Vec<(String, String)> {
 }
 
 fn errors() -> Vec<(String, String)> {
-    let error = |frame: Frame, status: u16| {
-        ErrorPage::new(frame, StatusCode::from_u16(status).expect("a status"))
+    let error = |frame: Frame, problem| ErrorPage {
+        request_id: "01KB5Z3V9Q".to_owned(),
+        ..ErrorPage::new(frame, problem)
     };
-    let mut all: Vec<_> = [400, 401, 403, 404, 405, 413, 422, 429, 502, 503, 504]
+    let mut all: Vec<_> = Problem::ALL
         .into_iter()
-        .map(|status| shown(&format!("error-{status}"), &error(out(), status)))
+        .map(|problem| shown(&format!("error-{}", problem.code), &error(out(), problem)))
         .collect();
+    all.push(shown("error-internal-in", &error(of(&ada()), Problem::INTERNAL)));
     all.push(shown(
-        "error-500",
-        &ErrorPage { request_id: Some("01KB5Z3V9Q".to_owned()), ..error(of(&ada()), 500) },
-    ));
-    all.push(shown(
-        "error-503-in",
+        "error-failing-in",
         &ErrorPage {
-            retry: Some("/dashboard?a=1&b=2".to_owned()),
-            retry_after: Some(30),
-            ..error(of(&ada()), 503)
+            path: Some("/dashboard?a=1&b=2".to_owned()),
+            ..error(of(&ada()), Problem::FAILING)
         },
     ));
     all.push(shown(
         "error-hostile",
         &ErrorPage {
-            request_id: Some(HOSTILE.to_owned()),
-            retry: Some(format!("/{HOSTILE}")),
-            ..error(of(&hostile()), 503)
+            request_id: HOSTILE.to_owned(),
+            path: Some(format!("/{HOSTILE}")),
+            ..error(of(&hostile()), Problem::FAILING)
         },
     ));
     all

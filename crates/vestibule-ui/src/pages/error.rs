@@ -1,107 +1,121 @@
 use askama::Template;
-use http::StatusCode;
+use vestibule_gateway::Problem;
 
 use super::Frame;
+use crate::error_text::{Words, words};
 use crate::text::duration;
 
-/// A page for everything that can go wrong, chosen by its status.
+/// A page for everything that can go wrong.
 #[derive(Clone, Debug, Template)]
 #[template(path = "error.html", whitespace = "minimize")]
 pub struct ErrorPage {
     /// What surrounds the page.
     pub frame: Frame,
-    /// Of the answer.
-    pub status: StatusCode,
+    /// What went wrong.
+    pub problem: Problem,
     /// What to name when asking somebody for help.
-    pub request_id: Option<String>,
-    /// The path on this site to try again, by GET.
-    pub retry: Option<String>,
-    /// Seconds until it is worth trying.
-    pub retry_after: Option<u64>,
+    pub request_id: String,
+    /// What was asked for, on this site, if it was only to be read: then it can be asked for again.
+    pub path: Option<String>,
 }
 
 impl ErrorPage {
-    /// The page for `status` with nothing else known.
-    pub fn new(frame: Frame, status: StatusCode) -> Self {
-        Self { frame, status, request_id: None, retry: None, retry_after: None }
+    /// The page for `problem` with nothing else known.
+    pub fn new(frame: Frame, problem: Problem) -> Self {
+        Self { frame, problem, request_id: "-".to_owned(), path: None }
     }
 
-    fn heading(&self) -> &'static str {
-        match self.status.as_u16() {
-            400 => "We can't read this address",
-            401 => "Please sign in first",
-            403 => "This request was stopped",
-            404 => "There's no page here",
-            405 => "That can't be done here",
-            413 => "That's too much at once",
-            422 => "Something in that form doesn't fit",
-            429 => "A little too fast",
-            502..=504 => "We'll be right back",
-            code if code < 500 => "That didn't work",
-            _ => "Something broke on our side",
-        }
+    fn words(&self) -> Words {
+        words(self.problem)
     }
 
-    /// The cause.
-    fn cause(&self) -> &'static str {
-        match self.status.as_u16() {
-            400 => "The link seems to be cut off or mistyped.",
-            401 => "This page is only for people who are signed in.",
-            403 => {
-                "It came from another website, or from a page that was open for a long time. \
-                 To protect your account, nothing was done."
-            }
-            404 => "The address may be mistyped, or the page has moved.",
-            405 => "This address takes no visit of this kind.",
-            413 => "What was sent is larger than we take in. Nothing was saved.",
-            422 => "Nothing was saved.",
-            429 => "Too many requests came from your connection in a short time.",
-            502..=504 if self.frame.person.is_some() => {
-                "A service behind this page isn't answering. Your session is kept: you are still signed in."
-            }
-            502..=504 => "A service behind this page isn't answering. It's not your fault.",
-            code if code < 500 => "We couldn't do what was asked.",
-            _ => "It's not your fault, and we have made a note of it.",
-        }
+    /// An outage is never "signed out" (ER-04): that is worth a sentence.
+    fn is_session_kept(&self) -> bool {
+        self.problem.status.is_server_error()
+            && self.problem != Problem::SESSION_TOO_LARGE
+            && self.frame.person.is_some()
     }
 
     /// How to mend it.
     fn mend(&self) -> String {
-        match (self.status.as_u16(), self.retry_after) {
-            (400 | 404, _) => "Check the address, or start from the front page.".to_owned(),
-            (401, _) => "Sign in and open it again.".to_owned(),
-            (403, _) => "Open the page again from here and repeat what you did.".to_owned(),
-            (413 | 422, _) => "Go back, change it and send it again.".to_owned(),
-            (429 | 502..=504, Some(seconds)) => format!("Try again in {}.", duration(seconds)),
-            (429, None) => "Wait a moment, then try again.".to_owned(),
-            (502..=504, None) => "Try again in a moment.".to_owned(),
-            (code, _) if code < 500 => "Start again from the front page.".to_owned(),
-            _ => "Try again in a moment. If it stays like this, tell the people who run this site."
-                .to_owned(),
+        match (self.problem.retry_after, &self.path) {
+            (Some(seconds), Some(_)) => format!("Try again in {}.", duration(seconds)),
+            (Some(seconds), None) => {
+                format!("Go back in {} and send it again.", duration(seconds))
+            }
+            (None, _) => self.words().mend.to_owned(),
         }
     }
 
-    /// Where "Try again" leads: only to a path on this site.
+    /// Where "Try again" leads, if waiting may help: only to a path on this site.
     fn retry_link(&self) -> Option<&str> {
-        let path = self.retry.as_deref()?;
+        let is_passing = self.problem.retry_after.is_some() || self.problem == Problem::INTERNAL;
+        let path = self.path.as_deref().filter(|_| is_passing)?;
         let local = path.starts_with('/')
             && !path[1..].starts_with(['/', '\\'])
             && !path.contains(char::is_control);
         local.then_some(path)
     }
+
+    /// Nobody asks for help because of a mistyped address, or because he has to sign in.
+    fn is_worth_naming(&self) -> bool {
+        !matches!(self.problem, Problem::NOT_FOUND | Problem::SIGNED_OUT)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
+    use askama::Template as _;
+    use vestibule_gateway::Problem;
 
     use super::{ErrorPage, Frame};
+    use crate::pages::Person;
+
+    fn page(problem: Problem, person: Option<Person>, path: Option<&str>) -> String {
+        let frame = Frame { person, ..Frame::default() };
+        let page = ErrorPage { path: path.map(str::to_owned), ..ErrorPage::new(frame, problem) };
+        page.render().unwrap()
+    }
+
+    fn ada() -> Option<Person> {
+        Some(Person { name: "Ada Lovelace".to_owned(), username: "ada".to_owned() })
+    }
 
     #[test]
-    fn every_error_has_a_cause_and_a_way_on() {
-        for code in 400..600 {
-            let page = ErrorPage::new(Frame::default(), StatusCode::from_u16(code).unwrap());
-            assert!(page.heading().len() > 8 && page.cause().len() > 8 && page.mend().len() > 8);
+    fn er_04_who_was_signed_in_reads_that_an_outage_has_not_changed_that() {
+        for problem in Problem::ALL {
+            let is_outage =
+                problem.status.is_server_error() && problem != Problem::SESSION_TOO_LARGE;
+            let kept = "Your session is kept: you are still signed in.";
+            assert_eq!(page(problem, ada(), None).contains(kept), is_outage, "{}", problem.code);
+            assert!(!page(problem, None, None).contains(kept), "{}", problem.code);
+        }
+    }
+
+    #[test]
+    fn what_passes_can_be_tried_again_and_what_was_sent_has_to_be_sent_again() {
+        for problem in Problem::ALL {
+            let is_passing = problem.retry_after.is_some() || problem == Problem::INTERNAL;
+            let link = r#"href="/a?b=c">Try again<"#;
+            let read = page(problem, None, Some("/a?b=c"));
+            assert_eq!(read.contains(link), is_passing, "{}", problem.code);
+            let sent = page(problem, None, None);
+            assert!(!sent.contains(">Try again<"), "{}", problem.code);
+            let again = "and send it again.";
+            assert!(problem.retry_after.is_none() || sent.contains(again), "{}", problem.code);
+        }
+    }
+
+    #[test]
+    fn a_page_names_its_request_unless_nobody_would_ask_for_help() {
+        for problem in Problem::ALL {
+            let page = ErrorPage {
+                request_id: "4f2a".to_owned(),
+                ..ErrorPage::new(Frame::default(), problem)
+            };
+            let is_named = page.render().unwrap().contains("<code>4f2a</code>");
+            let is_plain = matches!(problem.code, "not_found" | "signed_out");
+            assert_eq!(is_named, !is_plain, "{}", problem.code);
         }
     }
 
@@ -116,11 +130,8 @@ mod tests {
             ("javascript:alert(1)", false),
             ("", false),
         ] {
-            let page = ErrorPage {
-                retry: Some(path.to_owned()),
-                ..ErrorPage::new(Frame::default(), StatusCode::SERVICE_UNAVAILABLE)
-            };
-            assert_eq!(page.retry_link().is_some(), local, "{path}");
+            let shown = page(Problem::UNREACHABLE, None, Some(path));
+            assert_eq!(shown.contains(">Try again<"), local, "{path}");
         }
     }
 }

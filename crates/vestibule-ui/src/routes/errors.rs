@@ -1,37 +1,40 @@
+use std::mem::take;
+
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use vestibule_gateway::{Gateway, Problem, Visitor, Wants};
+use vestibule_gateway::{Gateway, Problem, Visitor, Wants, name_request};
 
 use super::frame;
 use crate::page::show;
 use crate::pages::ErrorPage;
 
-/// Shows a person a page where a script gets JSON. What it does to cookies and when to come back stays.
-pub(super) async fn as_pages(
-    State(gateway): State<Gateway>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// `router`, whose problems are told in the form that the request asks for: a page to people, problem details to
+/// scripts. Goes around everything that may refuse a request to the site.
+pub fn with_error_pages(gateway: &Gateway, router: Router) -> Router {
+    router.layer(from_fn_with_state(gateway.clone(), tell))
+}
+
+/// What a problem does to cookies, and when to come back, stays.
+async fn tell(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let wants = Wants::of(request.uri().path(), request.headers());
     let path = request.uri().path_and_query().map(ToString::to_string);
-    let retry = path.filter(|_| request.method() == Method::GET);
-    let request_id =
-        request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let response = next.run(request).await;
-    let problem = response.extensions().get::<Problem>().copied();
-    let Some(problem) = problem.filter(|_| wants == Wants::Page) else { return response };
-
+    let path = path.filter(|_| request.method() == Method::GET);
+    let request_id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    let request_id = request_id.unwrap_or("-").to_owned();
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions().get::<Problem>().copied() else { return response };
+    name_request(&mut response, &request_id);
+    if wants == Wants::Data {
+        return response;
+    }
     let frame = frame(&gateway, response.extensions().get::<Visitor>());
-    let page = ErrorPage {
-        request_id: problem.status.is_server_error().then_some(request_id).flatten(),
-        retry: retry.filter(|_| problem.retry_after.is_some()),
-        retry_after: problem.retry_after,
-        ..ErrorPage::new(frame, problem.status)
-    };
+    let page = ErrorPage { request_id, path, ..ErrorPage::new(frame, problem) };
     let mut shown = show(problem.status, &page);
-    for name in ["set-cookie", "retry-after"] {
+    *shown.extensions_mut() = take(response.extensions_mut());
+    for name in ["set-cookie", "retry-after", "www-authenticate", "allow"] {
         for value in response.headers().get_all(name) {
             shown.headers_mut().append(name, value.clone());
         }

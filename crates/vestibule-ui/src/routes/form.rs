@@ -1,9 +1,11 @@
 use std::collections::HashMap;
+use std::error::Error as _;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use vestibule_gateway::Problem;
 
 /// Largest form, in bytes.
@@ -29,20 +31,30 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
-        let too_large = |_| Problem::TOO_LARGE.into_response();
-        let body = to_bytes(body, LARGEST).await.map_err(too_large)?;
+        let body = to_bytes(body, LARGEST).await.map_err(|why| refusal(&why))?;
         let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         if !kind.unwrap_or_default().to_ascii_lowercase().starts_with("multipart/form-data") {
             return Ok(Self(form_urlencoded::parse(&body).into_owned().collect()));
         }
         let request = Request::from_parts(head, body.into());
-        let mut parts =
-            Multipart::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        let mut fields = HashMap::new();
-        while let Some(part) = parts.next_field().await.map_err(IntoResponse::into_response)? {
-            let name = part.name().unwrap_or_default().to_owned();
-            fields.insert(name, part.text().await.map_err(IntoResponse::into_response)?);
-        }
-        Ok(Self(fields))
+        multipart(request, state).await.ok_or_else(|| Problem::BAD_BODY.into_response())
     }
+}
+
+/// The form in a multipart body; `None` if it is none.
+async fn multipart<S: Send + Sync>(request: Request, state: &S) -> Option<Form> {
+    let mut parts = Multipart::from_request(request, state).await.ok()?;
+    let mut fields = HashMap::new();
+    while let Some(part) = parts.next_field().await.ok()? {
+        let name = part.name().unwrap_or_default().to_owned();
+        fields.insert(name, part.text().await.ok()?);
+    }
+    Some(Form(fields))
+}
+
+/// Of a body that is over the limit, or that broke off.
+fn refusal(why: &axum::Error) -> Response {
+    let is_too_large = why.source().is_some_and(|why| why.is::<LengthLimitError>());
+    let problem = if is_too_large { Problem::TOO_LARGE } else { Problem::BAD_BODY };
+    problem.into_response()
 }

@@ -7,15 +7,16 @@ mod errors;
 mod form;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
-use vestibule_gateway::{Gateway, Visitor};
+use vestibule_gateway::{Gateway, Passage, Visitor};
 
 use crate::page::show;
 use crate::pages::{Frame, Home, Person};
+pub use errors::with_error_pages;
 
 /// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
 /// unless it brings those too: what its routes cover never comes here.
@@ -33,8 +34,15 @@ pub fn site(gateway: Gateway) -> Router {
         .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
         .route("/dashboard/delete", post(account::delete));
     let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
-    let layer = from_fn_with_state(gateway.clone(), errors::as_pages);
-    gateway.site(pages).layer(layer)
+    gateway.site(pages.route_layer(from_fn(by_pattern)))
+}
+
+/// Whoever counts and logs it learns by which of our routes a request went.
+async fn by_pattern(route: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let passage = Passage { route: route.as_str().into(), upstream: None };
+    response.extensions_mut().get_or_insert(passage);
+    response
 }
 
 /// `GET /`: what this is, and the way in.

@@ -226,7 +226,9 @@ pub(crate) fn with_origin(
         From::Script => ("*/*", "cors", "empty"),
     };
     let is_read = request.method_ref().is_some_and(http::Method::is_safe);
+    let host = world.cluster.origin.trim_start_matches("http://");
     let request = request
+        .header(header::HOST, host)
         .header(header::ACCEPT, accept)
         .header("sec-fetch-site", "same-origin")
         .header("sec-fetch-mode", mode)

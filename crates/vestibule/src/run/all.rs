@@ -1,7 +1,8 @@
-use vestibule_gateway::Upstream;
+use vestibule_gateway::{Pass, Upstream};
 use vestibule_types::Clock;
 
 use super::api::{api_docs, follow_keys, open_api};
+use super::forward_auth::{forward_auth_address, forward_auth_part};
 use super::gateway::site_parts;
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_key, signing_keys};
 use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
@@ -39,12 +40,14 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let (api, api_router) =
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
-    let here = Upstream::in_process(api.router());
+    let pass = Pass::new(&feed_key.first, clock.clone());
+    let here = Upstream::in_process(api.router()).with_pass(pass);
     let plans = Plans::new(site_args.clone(), here.clone());
     let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
     let (gateway, site_router) = wiring::site(parts, here, clock);
     // Without it the site says on `/ready` that it is not; the log says why.
     let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;
+    let forward_auth = forward_auth_part(&site_args.hops, &gateway, &mut weak).await?;
 
     let api_url = format!("http://{}", host_of(api_socket.local_addr()?));
     say(
@@ -62,13 +65,15 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
             ("Data", database(&data)?.to_string()),
         ]
         .into_iter()
+        .chain(forward_auth_address(forward_auth.as_ref())?)
         .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
     let parts = [(site_socket, site_router), (api_socket, api_router)];
     let again = || plans.read_again(&gateway);
-    serve_all(parts.into_iter().chain(metrics), process.drain, again).await?;
+    let parts = parts.into_iter().chain(forward_auth).chain(metrics);
+    serve_all(parts, process.drain, again).await?;
     drop(gateway);
     api.close().await;
     Ok(())

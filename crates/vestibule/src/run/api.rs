@@ -23,6 +23,12 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
     check_api(&args, is_exposed, &mut weak)?;
     let (keys, key_file) = signing_keys(&args, &data.data, is_exposed)?;
     let feed_key = feed_key(&feed, &data.data, is_exposed)?;
+    if args.gateways_only && feed_key.is_none() {
+        let said = format!(
+            "--gateways-only needs the key that gateways show: set {FEED_KEY} here and at the gateways"
+        );
+        return Err(RunError::Setting(said));
+    }
     let others: Named = feed_key.clone().map(|key| (FEED_KEY, key)).into_iter().collect();
     differ(&others, Some(&keys))?;
     let clock = Clock::system();
@@ -67,9 +73,10 @@ pub(super) async fn open_api(
         fresh_login: args.fresh_login,
         throttle: args.throttle == Switch::On,
         cors_origins: args.cors_origin.clone(),
-        trusted_proxies: args.trusted_proxy.clone(),
+        trusted_proxies: args.trusted_proxy.iter().copied().collect(),
         docs: api_docs(args, socket),
         feed_keys: feed_key.map(|keys| keys.all().cloned().collect()).unwrap_or_default(),
+        gateways_only: args.gateways_only,
     };
     Ok(wiring::api(store, keys, settings, clock.clone()).await?)
 }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use vestibule_gateway::{FeedLost, Gateway, Site};
+use vestibule_gateway::{FeedLost, Gateway, Pass, Site, Upstream};
 use vestibule_types::Clock;
 
 use super::RunError;
+use super::forward_auth::{forward_auth_address, forward_auth_part};
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_source};
 use super::serving::{metrics_address, metrics_part, say, serve_all};
 use crate::allowed::{check_site, public_site};
@@ -36,6 +37,8 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     others.extend(feed_key.clone().map(|key| (FEED_KEY, key)));
     differ(&others, None)?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
+    let pass = feed_key.as_ref().map(|keys| Pass::new(&keys.first, Clock::system()));
+    let api = pass.into_iter().fold(api, Upstream::with_pass);
     let plans = Plans::new(args.clone(), api.clone());
     let parts = site_parts(&args, site.clone(), secret, &plans)?;
     let (gateway, router) = wiring::site(parts, api, Clock::system());
@@ -43,16 +46,19 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     if !follow(&gateway, feed_key, &url).await? {
         weak.push(NO_FEED.to_owned());
     }
+    let forward_auth = forward_auth_part(&args.hops, &gateway, &mut weak).await?;
 
     say(
         [("Site", site.origin().to_owned()), ("API", url.to_string())]
             .into_iter()
+            .chain(forward_auth_address(forward_auth.as_ref())?)
             .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}", site.origin()),
     );
     let again = || plans.read_again(&gateway);
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain, again).await
+    let parts = [(socket, router)].into_iter().chain(forward_auth).chain(metrics);
+    serve_all(parts, process.drain, again).await
 }
 
 pub(super) fn site_parts(
@@ -62,7 +68,8 @@ pub(super) fn site_parts(
     plans: &Plans,
 ) -> Result<SiteParts, RunError> {
     let max_stale = Duration::from_secs(args.max_stale);
-    Ok(SiteParts { site, secrets, plan: plans.read()?, max_stale })
+    let hops = args.hops.settings();
+    Ok(SiteParts { site, secrets, plan: plans.read()?, max_stale, hops })
 }
 
 async fn find_api(gateway: &Gateway, url: &url::Url) -> Result<(), RunError> {

@@ -2,6 +2,7 @@
 
 mod all;
 mod api;
+mod forward_auth;
 mod gateway;
 mod secrets;
 mod serving;

@@ -1,9 +1,11 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use vestibule_api::ApiSettings;
 use vestibule_gateway::Site;
+use vestibule_types::AddressRange;
 
 use super::{REFRESH_TTL, Switch, listen};
 
@@ -51,9 +53,18 @@ pub struct ApiArgs {
     #[arg(long, value_name = "ORIGIN", env = "VESTIBULE_CORS_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<String>,
 
-    /// A gateway or proxy whose X-Forwarded-For is believed; may be repeated
-    #[arg(long, value_name = "ADDRESS", env = "VESTIBULE_TRUSTED_PROXY", value_delimiter = ',')]
-    pub trusted_proxy: Vec<IpAddr>,
+    /// A gateway or proxy whose X-Forwarded-For or Forwarded is believed: an address, or a range such as 10.0.0.0/8; may be repeated
+    #[arg(
+        long,
+        value_name = "ADDRESS|CIDR",
+        env = "VESTIBULE_TRUSTED_PROXY",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<AddressRange>,
+
+    /// Only gateways with the same feed key may call; whoever else reaches the port is refused
+    #[arg(long, env = "VESTIBULE_GATEWAYS_ONLY", value_parser = BoolishValueParser::new())]
+    pub gateways_only: bool,
 
     /// File with the keys that sign the tokens; read again whenever it changes
     #[arg(long, value_name = "FILE", env = "VESTIBULE_SIGNING_KEY_FILE")]

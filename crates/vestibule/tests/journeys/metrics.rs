@@ -1,7 +1,7 @@
 //! What is counted, as whoever collects it reads it.
 
 use crate::process::Server;
-use crate::support::{Browser, Folder, PASSWORD, Tokens, person};
+use crate::support::{Folder, PASSWORD, Tokens, person};
 
 #[tokio::test]
 async fn logins_refreshes_and_requests_are_counted_and_nothing_secret_is_told() {
@@ -16,8 +16,7 @@ async fn logins_refreshes_and_requests_are_counted_and_nothing_secret_is_told() 
     api.post_cookie("/api/v1/logout", &next.refresh).await;
     assert_eq!(api.post_cookie("/api/v1/refresh", &next.refresh).await.status, 401);
     assert_eq!(api.post_cookie("/api/v1/refresh", "no.such.token").await.status, 401);
-    let mut site = Browser::of(server.upstream("Site"));
-    assert_eq!(site.visit("/login?next=/canary").await.status, 200);
+    assert_eq!(server.client("Site").get("/login?next=/canary").await.status, 200);
 
     let text = metrics.get("/metrics").await;
     assert_eq!((text.status, text.header("content-type")), (200, "text/plain; version=0.0.4"));
@@ -58,7 +57,7 @@ async fn each_part_alone_counts_too_and_without_the_setting_none_does() {
     let url = api.url("API");
     let gateway = ["gateway", "--api", &url, "--site-listen", any, "--data", data];
     let gateway = Server::start(&[&gateway[..], &counting].concat());
-    Browser::of(gateway.upstream("Site")).visit("/login").await;
+    gateway.client("Site").get("/login").await;
     for (server, role) in [(api, "api"), (gateway, "gateway")] {
         let text = server.client("Metrics").get("/metrics").await;
         let line = format!(r#"vestibule_http_requests_total{{role="{role}",status="200"}} "#);

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Gateway, Plan, PlanSettings, Upstream};
+use vestibule_gateway::{Gateway, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
@@ -138,22 +138,51 @@ impl TestApi {
         ui: Option<Upstream>,
         max_stale: Duration,
     ) -> (Gateway, Browser) {
-        let protect = ["/billing/**", "/api/v1/teams/**"].map(|guarded| guarded.parse().unwrap());
-        let plan = PlanSettings { ui, protect: protect.to_vec(), ..PlanSettings::new(api.clone()) };
-        self.gateway_by(plan, max_stale)
+        self.gateway_behind(HopSettings::default(), api, ui, max_stale)
+    }
+
+    /// The same with proxies in front.
+    pub fn gateway_behind(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> (Gateway, Browser) {
+        let parts = self.site_parts(hops, api.clone(), ui, max_stale);
+        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
+        (gateway, Browser::of(Upstream::in_process(router)))
     }
 
     /// The same with any plan.
     pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
         let api = plan.api.clone();
-        let parts = SiteParts {
-            site: "http://localhost:3000".parse().unwrap(),
-            secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
-            plan: Plan::new(plan).unwrap(),
-            max_stale,
-        };
+        let parts = parts_by(plan, HopSettings::default(), max_stale);
         let (gateway, router) = wiring::site(parts, api, self.clock.clone());
         (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// What the sites of these tests are made of.
+    pub fn site_parts(
+        &self,
+        hops: HopSettings,
+        api: Upstream,
+        ui: Option<Upstream>,
+        max_stale: Duration,
+    ) -> SiteParts {
+        let protect = ["/billing/**", "/api/v1/teams/**"].map(|guarded| guarded.parse().unwrap());
+        let plan = PlanSettings { ui, protect: protect.to_vec(), ..PlanSettings::new(api) };
+        parts_by(plan, hops, max_stale)
+    }
+}
+
+fn parts_by(plan: PlanSettings, hops: HopSettings, max_stale: Duration) -> SiteParts {
+    SiteParts {
+        site: "http://localhost:3000".parse().unwrap(),
+        secrets: Secrets { first: Secret::from_random([5; 32]), older: Vec::new() },
+        plan: Plan::new(plan).unwrap(),
+        max_stale,
+        hops,
     }
 }
 
@@ -242,15 +271,17 @@ impl fmt::Display for Answer {
 pub struct Client {
     to: Upstream,
     address: IpAddr,
+    /// What requests say in `Host`, unless they say it themselves.
+    host: Option<&'static str>,
 }
 
 impl Client {
     pub fn of(to: Upstream) -> Self {
-        Self { to, address: IpAddr::from([127, 0, 0, 1]) }
+        Self { to, address: IpAddr::from([127, 0, 0, 1]), host: None }
     }
 
     pub fn at_address(&self, address: [u8; 4]) -> Self {
-        Self { to: self.to.clone(), address: address.into() }
+        Self { address: address.into(), ..self.clone() }
     }
 
     pub async fn request(
@@ -272,6 +303,10 @@ impl Client {
         body: impl Into<Bytes>,
     ) -> Option<Answer> {
         let mut request = Request::builder().method(method).uri(path);
+        let has_host = headers.iter().any(|(name, _)| *name == "host");
+        if let Some(host) = self.host.filter(|_| !has_host) {
+            request = request.header("host", host);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -332,7 +367,8 @@ pub struct Browser {
 
 impl Browser {
     pub fn of(site: Upstream) -> Self {
-        Self { client: Client::of(site), jar: BTreeMap::new() }
+        let client = Client { host: Some("localhost:3000"), ..Client::of(site) };
+        Self { client, jar: BTreeMap::new() }
     }
 
     fn cookie(&self) -> String {
