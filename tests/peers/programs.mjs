@@ -34,6 +34,12 @@ process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 /** Only what a program needs: no setting of whoever runs this may reach it. */
 const ENVIRONMENT = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, LANG: "C.UTF-8" };
 
+/** Where `cargo xtask peers` has put a program that others made. @param {string} name */
+export function installed(name) {
+  if (!process.env.PEERS_PROGRAMS) throw new Error("PEERS_PROGRAMS names no folder: run `cargo xtask peers`");
+  return join(process.env.PEERS_PROGRAMS, name);
+}
+
 /** A folder that goes with the run. */
 export const folder = () => mkdtemp(join(tmpdir(), "vestibule-peers-"));
 

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { folder, freePort, said, serve } from "../programs.mjs";
+import { folder, freePort, installed, said, serve } from "../programs.mjs";
 
 /** @param {number} port
  * @param {number} upstream */
@@ -32,7 +32,7 @@ http://localhost:${port} {
 export async function startCaddy(upstream) {
   const [port, cwd] = [await freePort(), await folder()];
   await writeFile(join(cwd, "Caddyfile"), configuration(port, upstream));
-  const program = process.env.PEERS_CADDY ?? "caddy";
+  const program = installed("caddy");
   const [, version] = /v?([\d.]+)/.exec(await said(program, ["version"])) ?? [];
   const env = { HOME: cwd, XDG_DATA_HOME: cwd, XDG_CONFIG_HOME: cwd };
   const { pid, end } = await serve(program, ["run", "--config", join(cwd, "Caddyfile")], { port, cwd, env });

