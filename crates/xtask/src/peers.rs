@@ -13,10 +13,16 @@ const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 /// table in docs/gateway.md is written.
 pub(crate) fn compare(only: &[String], at: &Path, build: &str) -> Result<(), Failure> {
     let programs = programs(at, Path::new(build))?;
+    next(&at.join("next-app"))?;
     let mut play = command("node", ["run.mjs"], at);
     play.args((!only.is_empty()).then(|| only.join(",")));
     play.env("VESTIBULE_BUILD", build).env("PEERS_PROGRAMS", programs);
     run(play)
+}
+
+/// Next.js. Not by `npm ci`: that insists on packages for other systems, which not every registry has.
+fn next(at: &Path) -> Result<(), Failure> {
+    run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], at))
 }
 
 /// The folder of nginx and Caddy, which come as Python packages: the same versions on every machine.

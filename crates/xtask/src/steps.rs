@@ -76,7 +76,6 @@ pub(crate) fn soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
 pub(crate) fn peers(only: &[String], top: &Path) -> Result<(), Failure> {
     set_up(Step::Peers, top)?;
     let at = peer_tests(top);
-    packages(&at.join("next-app"))?;
     peers::compare(only, &at, &build("stage", top)?)
 }
 
