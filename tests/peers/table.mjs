@@ -21,6 +21,9 @@ export const key = (group, name) => `${group.title}: ${name}`;
 /** As it stands in a cell. @param {Outcome} outcome */
 export const cell = ({ fact, mark }) => escaped(mark ? `**${mark}**: ${fact}` : fact);
 
+/** @param {string} name @param {string} [rule] */
+const titled = (name, rule) => escaped(rule ? `${name}; ${rule}` : name);
+
 /** @param {string} text */
 const escaped = (text) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 
@@ -32,7 +35,9 @@ const row = (cells) => `| ${cells.join(" | ")} |`;
  * @param {Column[]} columns
  * @param {string} date */
 export function written(groups, columns, date) {
-  const versions = columns.map(({ name, version }) => `${name} ${version}`).join(", ");
+  // Two settings of one program have one version.
+  const programs = columns.filter(({ name }) => !name.includes(","));
+  const versions = programs.map(({ name, version }) => `${name} ${version}`).join(", ");
   const tables = groups.flatMap((group) => [
     `### ${group.title}`,
     "",
@@ -42,7 +47,7 @@ export function written(groups, columns, date) {
     row(["---", ...columns.map(() => "---")]),
     ...group.cases.map(({ name, rule }) => {
       const outcomes = columns.map(({ outcomes }) => outcomes.get(key(group, name)));
-      const title = escaped(rule ? `${name} (${rule})` : name);
+      const title = titled(name, rule);
       return row([title, ...outcomes.map((outcome) => (outcome ? cell(outcome) : ""))]);
     }),
     "",
@@ -68,7 +73,7 @@ export function read(groups, peer) {
     const rows = part.split("\n### ")[0].split("\n").filter((line) => line.startsWith("| ")).map(split);
     const column = rows[0]?.indexOf(peer) ?? -1;
     return group.cases.map(({ name, rule }) => {
-      const title = escaped(rule ? `${name} (${rule})` : name);
+      const title = titled(name, rule);
       return /** @type {[string, string]} */ ([key(group, name), rows.find(([first]) => first === title)?.[column] ?? ""]);
     });
   });

@@ -19,7 +19,6 @@ const MIB = 1 << 20;
  * @returns {import("../case.mjs").Case} */
 const same = (name, start, lines, raw, expected, status, data) => ({
   name,
-  rule: "fault if it is changed",
   run: async ({ ask, upstream }) => {
     upstream.on("/file", async ({ wire }) => {
       await wire.send(raw);
@@ -98,7 +97,7 @@ const large = [
 /** @type {import("../case.mjs").Group} */
 export const downloads = {
   title: "Downloads",
-  about: "Answers that are large, partial or empty.",
+  about: "Answers that are large, partial or empty. Fault if the first seven are changed.",
   cases: [
     same("a range", "GET /file HTTP/1.1", ["Range: bytes=2-3"], ranged, { "content-range": "bytes 2-3/10", "content-length": "2" }, 206, "ab"),
     same("`HEAD`", "HEAD /file HTTP/1.1", [], "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", { "content-length": "1000" }, 200, ""),
@@ -106,6 +105,9 @@ export const downloads = {
     same("204", "GET /file HTTP/1.1", [], "HTTP/1.1 204 No Content\r\n\r\n", { "transfer-encoding": undefined }, 204, ""),
     same("a redirect", "GET /file HTTP/1.1", [], "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", { location: "/elsewhere" }, 302, ""),
     same("an answer that ends with its connection", "GET /file HTTP/1.1", [], "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\ndata", {}, 200, "data"),
+    same("what caches go by", "GET /file HTTP/1.1", [],
+      'HTTP/1.1 200 OK\r\nCache-Control: public, max-age=60\r\nETag: "a"\r\nVary: Accept\r\nLast-Modified: Sun, 01 Nov 2026 00:00:00 GMT\r\nContent-Length: 2\r\n\r\nok',
+      { "cache-control": "public, max-age=60", etag: '"a"', vary: "Accept", "last-modified": "Sun, 01 Nov 2026 00:00:00 GMT" }, 200, "ok"),
     ...large,
   ],
 };

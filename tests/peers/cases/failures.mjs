@@ -10,17 +10,15 @@ import { pause, QUIET } from "../wire.mjs";
 /** An answer that can be read in two ways, or in none.
  * @param {string} name
  * @param {string} raw
- * @param {{ isOver?: true, rule?: string }} [options] `isOver`: the connection ends with it
  * @returns {Case} */
-const said = (name, raw, { isOver, rule = "fault if the client takes it for whole" } = {}) => ({
+const said = (name, raw) => ({
   name,
-  rule,
   isLast: true,
   run: async ({ ask, upstream }) => {
     upstream.on("/said", async ({ wire }) => {
       await wire.send(raw);
       await pause(50);
-      if (isOver) wire.close();
+      wire.close();
       return "taken";
     });
     const got = await ask("GET /said HTTP/1.1");
@@ -36,7 +34,6 @@ const said = (name, raw, { isOver, rule = "fault if the client takes it for whol
  * @returns {Case} */
 const split = (name, raw) => ({
   name,
-  rule: "risk if the client gets both readings, or two answers",
   isLast: true,
   run: async ({ send, upstream }) => {
     upstream.on("/split", ({ wire }) => wire.send(raw));
@@ -139,14 +136,16 @@ const down = [
 /** @type {import("../case.mjs").Group} */
 export const failures = {
   title: "Failures",
-  about: "An application that is down, breaks off, or says what makes no sense.",
+  about:
+    "An application that is down, breaks off, or says what makes no sense. Fault if the client takes for whole what is not; " +
+    "risk if it gets what can be read in two ways, or two answers.",
   cases: [
     ...down,
-    said("it breaks off in the middle of a length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ndata", { isOver: true }),
-    said("it breaks off in the head", "HTTP/1.1 200 OK\r\nContent-Le", { isOver: true }),
-    said("it does not speak HTTP", "SSH-2.0-OpenSSH_9.2\r\n", { isOver: true }),
-    said("a chunk's size that is no number", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\ndata\r\n0\r\n\r\n", { isOver: true }),
-    said("`Transfer-Encoding: gzip` alone", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 4\r\n\r\ndata", { isOver: true }),
+    said("it breaks off in the middle of a length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ndata"),
+    said("it breaks off in the head", "HTTP/1.1 200 OK\r\nContent-Le"),
+    said("it does not speak HTTP", "SSH-2.0-OpenSSH_9.2\r\n"),
+    said("a chunk's size that is no number", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\ndata\r\n0\r\n\r\n"),
+    said("`Transfer-Encoding: gzip` alone", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 4\r\n\r\ndata"),
     split("both lengths", `HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${inner}`),
     split("two different lengths", `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: ${2 + inner.length}\r\n\r\nok${inner}`),
     split("an answer behind its answer", `HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok${inner}`),

@@ -4,8 +4,15 @@ import { fault, is, risk, unasked, within } from "../case.mjs";
 import { readAnswer } from "../message.mjs";
 import { QUIET } from "../wire.mjs";
 
-/** What is hidden behind a request. */
-export const HIDDEN = "GET /hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/** What is hidden behind a request: it is for the peer's own host, and as long whatever its port.
+ * @param {string} host */
+export const hidden = (host) => `GET /hidden HTTP/1.1\r\n${hostLines(host)}\r\n\r\n`;
+
+/** @param {string} host */
+const hostLines = (host) => `Host: ${host}\r\nX: ${"x".repeat(60 - host.length)}`;
+
+/** Stands for it. */
+const HIDDEN = hidden("HOST");
 
 /** What of a head as it arrived two readers may disagree on.
  * @param {string} raw */
@@ -38,10 +45,11 @@ const raw = (name, start, rest, options = {}) => ({
   run: async ({ open, peer, upstream }) => {
     const wire = await open();
     const host = options.host === false ? "" : `Host: ${peer.host}\r\n`;
-    await wire.send(`${start}\r\n${host}${rest}`);
+    await wire.send(`${start}\r\n${host}${rest.replaceAll(/Host: HOST\r\nX: x+/g, hostLines(peer.host))}`);
     const first = await readAnswer(wire, { ms: 2 * QUIET });
     const second = first && !wire.isOver ? await readAnswer(wire, { ms: QUIET }) : undefined;
     await within(100, () => upstream.requests.length > 0);
+    await within(500, () => upstream.requests.every(({ body }) => body !== undefined));
     const outcome = judge(upstream.requests, first, second);
     return options.must && upstream.requests.length > 0 && !outcome.mark ? fault(outcome.fact) : outcome;
   },
@@ -58,7 +66,7 @@ function judge(requests, first, second) {
   if (!request) return is(unasked(first));
   const found = doubts(request.head.raw);
   if (found.length > 0) return risk(`passed on, with ${found.join(", ")}`);
-  if (request.body && !request.body.isWhole) return is(first && first.status >= 400 ? `broken off, ${first.status}` : "broken off");
+  if (!request.body?.isWhole) return is(first && first.status >= 400 ? `broken off, ${first.status}` : "broken off");
   const many = requests.length > 1 ? "two requests passed on" : "one request passed on";
   return is(first && first.status >= 400 ? `${many}, then ${first.status}` : many);
 }
@@ -101,7 +109,7 @@ export const framing = {
     raw("a chunk longer than its size", post, `${chunked}\r\n1\r\nxy\r\n0\r\n\r\n`),
     raw("a `Content-Length` among the trailers", post, `${chunked}Trailer: content-length\r\n\r\n1\r\nx\r\n0\r\nContent-Length: 9\r\n\r\n`),
     raw("`GET` with a body", "GET /framing HTTP/1.1", `Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`),
-    raw("two requests in one packet, the second behind the first's body", post, `Content-Length: 1\r\n\r\nxGET /second HTTP/1.1\r\nHost: localhost\r\n\r\n`),
+    raw("two requests in one packet, the second behind the first's body", post, `Content-Length: 1\r\n\r\nx${HIDDEN.replace("/hidden", "/second")}`),
     raw("a method of its own, `PURGE`", "PURGE /framing HTTP/1.1", "\r\n"),
     raw("`TRACE`", "TRACE /framing HTTP/1.1", "\r\n"),
     raw("`CONNECT evil.example:443`", "CONNECT evil.example:443 HTTP/1.1", "\r\n"),

@@ -20,7 +20,7 @@ const WORD = "6.6.6.6";
  * @returns {Case} */
 const toward = (name, lines, passed = is, rule) => ({
   name,
-  rule: rule ?? (passed === risk ? "risk if the application gets it" : undefined),
+  rule,
   run: async ({ ask, upstream }) => {
     const answer = await ask("GET /headers HTTP/1.1", lines);
     const [request] = upstream.requests;
@@ -49,7 +49,7 @@ const back = (name, lines, passed, rule) => ({
   },
 });
 
-const named = "fault if it goes on (RFC 9110, 7.6.1)";
+const named = "fault if it goes on: RFC 9110, 7.6.1";
 
 /** @type {Case[]} */
 const fromClients = [
@@ -72,6 +72,57 @@ const fromClients = [
   toward("`Keep-Alive`, `Proxy-Connection`", [`Keep-Alive: ${WORD}`, `Proxy-Connection: ${WORD}`], fault, named),
   toward("`Proxy-Authorization`", [`Proxy-Authorization: Basic ${WORD}`], is),
   toward("`Upgrade` to a protocol that nobody knows", ["Connection: upgrade", `Upgrade: ${WORD}`], is),
+];
+
+/** A request that a careful limit may refuse.
+ * @param {string} name
+ * @param {string} target
+ * @param {string[]} lines
+ * @returns {Case} */
+const sized = (name, target, lines) => ({
+  name,
+  run: async ({ ask, upstream }) => {
+    const got = await ask(`GET ${target} HTTP/1.1`, lines);
+    return is(upstream.requests.length > 0 ? "passed on" : unasked(got));
+  },
+});
+
+/** @type {Case[]} */
+const large = [
+  sized("a target of 6 KiB", `/headers?q=${"x".repeat(6 * 1024)}`, []),
+  sized("12 KiB of cookies, 3 KiB each", "/headers", [`Cookie: ${[..."abcd"].map((name) => `${name}=${"x".repeat(3 * 1024)}`).join("; ")}`]),
+  sized("60 header lines", "/headers", Array.from({ length: 60 }, (_, index) => `X-Line-${index}: x`)),
+  sized("120 header lines", "/headers", Array.from({ length: 120 }, (_, index) => `X-Line-${index}: x`)),
+  {
+    name: "12 KiB of headers of the application, in four `Set-Cookie`",
+    rule: "fault if they do not arrive line by line",
+    run: async ({ ask, upstream }) => {
+      const lines = [..."abcd"].map((name) => `Set-Cookie: ${name}=${"x".repeat(3 * 1024)}; Path=/`);
+      upstream.on("/headers", ({ wire }) => wire.send(answer("ok", lines)));
+      const got = await ask("GET /headers HTTP/1.1");
+      if (got?.status !== 200) return fault(unasked(got));
+      const arrived = values(got.head, "set-cookie").length;
+      return arrived === 4 ? is("four lines") : fault(`${arrived} lines`);
+    },
+  },
+];
+
+/** A `POST` by somebody without a session.
+ * @param {string} name
+ * @param {string[]} lines
+ * @returns {Case} */
+const posted = (name, lines) => ({
+  name,
+  run: async ({ ask, upstream }) => {
+    const got = await ask("POST /headers HTTP/1.1", [...lines, "Content-Length: 2"], "{}");
+    return is(upstream.requests.length > 0 ? "passed on" : unasked(got));
+  },
+});
+
+/** @type {Case[]} */
+const fromElsewhere = [
+  posted("a `POST` without `Origin`, as another server's", []),
+  posted("a `POST` from another site's page, by somebody without a session", ["Origin: https://elsewhere.example", "Sec-Fetch-Site: cross-site"]),
 ];
 
 /** @type {Case[]} */
@@ -162,6 +213,8 @@ const ofSessions = [
 /** @type {import("../case.mjs").Group} */
 export const headers = {
   title: "Headers",
-  about: "What the application hears of a client, and the client of the application.",
-  cases: [...fromClients, ...aboutTheHost, ...fromTheApplication, ...ofSessions],
+  about:
+    "What the application hears of a client, and the client of the application. Risk if the application gets what a client makes up " +
+    "under a name by which proxies and frameworks speak to it: the first thirteen rows.",
+  cases: [...fromClients, ...aboutTheHost, ...fromElsewhere, ...large, ...fromTheApplication, ...ofSessions],
 };

@@ -3,13 +3,16 @@
 import { fault, is, risk, within } from "../case.mjs";
 import { askH2 } from "../http2.mjs";
 import { values } from "../message.mjs";
-import { doubts, HIDDEN } from "./framing.mjs";
+import { doubts, hidden } from "./framing.mjs";
 
 /**
  * @typedef {import("../upstream.mjs").Exchange} Exchange
  * @typedef {[string, string][]} Fields
  * @typedef {import("../case.mjs").Outcome} Outcome
  */
+
+/** Stands for a hidden request. */
+const HIDDEN = "HIDDEN";
 
 /** @param {Exchange[]} requests
  * @returns {Outcome} */
@@ -19,7 +22,7 @@ function judge(requests) {
   if (/x-injected/i.test(request.head.raw.replaceAll(/^x-colour:.*$/gim, ""))) return risk("a header is smuggled in");
   const found = doubts(request.head.raw);
   if (found.length > 0) return risk(`passed on, with ${found.join(", ")}`);
-  if (request.body && !request.body.isWhole) return is("broken off");
+  if (!request.body?.isWhole) return is("broken off");
   return is("one request passed on");
 }
 
@@ -35,8 +38,9 @@ const h2 = (name, fields, { body, must, judged, rule } = {}) => ({
     const all = [...usual.filter(([name]) => !fields.some(([other]) => other === name)), ...fields];
     // Those with a colon come first (RFC 9113, 8.3).
     all.sort(([one], [other]) => Number(other.startsWith(":")) - Number(one.startsWith(":")));
-    const { status, end } = await askH2(await open(), all, body);
+    const { status, end } = await askH2(await open(), all, body?.replace(HIDDEN, hidden(peer.host)));
     await within(100, () => upstream.requests.length > 0);
+    await within(500, () => upstream.requests.every(({ body }) => body !== undefined));
     const [request] = upstream.requests;
     if (!request) return is(end ?? (Number(status) >= 400 ? `refused ${status}` : `answered ${status}, not passed on`));
     const outcome = judged?.(request) ?? judge(upstream.requests);
@@ -49,7 +53,7 @@ const malformed = "RFC 9113, 8.2";
 /** @type {import("../case.mjs").Group} */
 export const http2 = {
   title: "HTTP/2 in front, HTTP/1.1 behind",
-  about: "Risk if the application gets a head on which two servers may disagree, a header that was part of another one, or a request that was part of a body.",
+  about: "Without TLS, known beforehand. Risk if the application gets a head on which two servers may disagree, a header that was part of another one, or a request that was part of a body.",
   cases: [
     h2("an ordinary request", []),
     h2("`cookie` in two fields", [["cookie", "a=1"], ["cookie", "b=2"]], {

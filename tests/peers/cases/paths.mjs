@@ -1,6 +1,6 @@
 // @ts-check
 /** Paths that two readers read differently. @module */
-import { is, risk, unasked } from "../case.mjs";
+import { fault, is, risk, unasked } from "../case.mjs";
 import { target } from "../message.mjs";
 
 /** Everything that some server makes of a path: decoded not at all, once or twice, with `;parameters` or without, with
@@ -42,6 +42,18 @@ const path = (sent, shown = `\`${sent}\``) => ({
   },
 });
 
+/** A target that nobody has to fear. @param {string} sent @param {string} why @returns {import("../case.mjs").Case} */
+const harmless = (sent, why) => ({
+  name: `\`${sent}\`, ${why}`,
+  rule: "fault if it is changed",
+  run: async ({ ask, upstream }) => {
+    const got = await ask(`GET ${sent} HTTP/1.1`);
+    const [request] = upstream.requests;
+    if (!request) return is(unasked(got));
+    return target(request.head) === sent ? is("as it is") : fault(`as \`${target(request.head)}\``);
+  },
+});
+
 /** @type {import("../case.mjs").Group} */
 export const paths = {
   title: "Paths",
@@ -67,6 +79,11 @@ export const paths = {
     path("/admin%/x"),
     path("/a/../../b"),
     path("http://evil.example/admin/x"),
-    path("/caf%C3%A9/%E4%BD%A0?q=%2F%2E%2E", "`/caf%C3%A9/%E4%BD%A0?q=%2F%2E%2E`, which is harmless"),
+    harmless("/caf%C3%A9/%E4%BD%A0", "letters of other scripts"),
+    harmless("/a%20b/c+d/~e/@f/:g,(h)'!*", "what a path may have"),
+    harmless("/a?x=%2F%2E%2E&x=2&y=a+b&z", "a query as forms make it"),
+    harmless("/a?next=/b//c/../d?e", "a query that looks like a path"),
+    harmless("/projects/group%2Fname", "as GitLab's API wants it"),
+    harmless("/https://example.com/a", "as services that fetch pages want it"),
   ],
 };

@@ -16,8 +16,8 @@ const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT = createHash("sha1").update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
 const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`;
 
-/** What is hidden behind a handshake. The peers are told to let nobody in there. */
-const HIDDEN = "GET /admin/hidden HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/** What is hidden behind a handshake. The peers are told to let nobody in there. @param {string} host */
+const hiddenFor = (host) => `GET /admin/hidden HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 
 /** @param {string} origin */
 const handshake = (origin) => [
@@ -167,7 +167,7 @@ const hidden = {
   run: async ({ open, head, peer, upstream }) => {
     upstream.on("/refused", ({ wire }) => wire.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
     const wire = await open();
-    await wire.send(head("GET /refused HTTP/1.1", handshake(`http://${peer.host}`)) + HIDDEN);
+    await wire.send(head("GET /refused HTTP/1.1", handshake(`http://${peer.host}`)) + hiddenFor(peer.host));
     const first = await readAnswer(wire);
     const second = first && !wire.isOver ? await readAnswer(wire, { ms: QUIET }) : undefined;
     if (await within(200, () => upstream.requests.some(({ head }) => head.start.includes("/admin/hidden")))) return risk("passed on");

@@ -2,7 +2,7 @@
 /** Answers that come bit by bit. @module */
 import { constants, gunzipSync } from "node:zlib";
 
-import { fault, gate, is, unasked, within } from "../case.mjs";
+import { fault, gate, is, risk, unasked, within } from "../case.mjs";
 import { dechunked, readAnswer, readBody, readHead, values } from "../message.mjs";
 import { pause } from "../wire.mjs";
 
@@ -42,7 +42,6 @@ function soFar(bytes, isCompressed) {
  * @returns {Case} */
 const twoEvents = (name, kind, lines, version = "1.1") => ({
   name,
-  rule: "fault if the first is held back until there is more",
   run: async ({ send, upstream }) => {
     const { open: first, opened: firstArrived } = gate();
     upstream.on("/events", async ({ wire }) => {
@@ -175,6 +174,39 @@ const slowToBegin = {
   },
 };
 
+/** @type {Case[]} */
+const ofClients = [
+  {
+    name: "a request whose head never ends, a byte a second",
+    rule: "risk if it is still waited for after 70 s",
+    isLong: true,
+    run: async ({ open, peer }) => {
+      const wire = await open();
+      await wire.send(`GET /long/head HTTP/1.1\r\nHost: ${peer.host}\r\nX-Slow: `);
+      const begun = Date.now();
+      while (!wire.isOver && wire.count === 0 && Date.now() - begun < 70_000) {
+        await wire.send("x");
+        await pause(1000);
+      }
+      const after = Math.round((Date.now() - begun) / 10_000) * 10;
+      return after < 70 ? is(`cut off after ${after} s`) : risk("still waited for");
+    },
+  },
+  {
+    name: "a client that ends its side once it has asked",
+    run: async ({ send, upstream }) => {
+      upstream.on("/half", async ({ wire }) => {
+        await pause(200);
+        await wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      });
+      const wire = await send("GET /half HTTP/1.1");
+      wire.end();
+      const got = await readAnswer(wire);
+      return is(got?.data === "ok" ? "gets its answer" : got ? `gets ${got.status}` : "gets no answer");
+    },
+  },
+];
+
 /** @type {Case} */
 const compressed = {
   name: "an answer with `Content-Encoding: gzip` and an `ETag`",
@@ -192,7 +224,9 @@ const compressed = {
 /** @type {import("../case.mjs").Group} */
 export const streams = {
   title: "Streams",
-  about: "The application sends one event, then waits until the client has it, or for a second and a half.",
+  about:
+    "In the first six cases the application sends one event, then waits until the client has it, or for a second and a half. " +
+    "Fault if the first is held back until there is more.",
   cases: [
     twoEvents("server-sent events", "text/event-stream", EVENTS),
     twoEvents("the same, for a client that takes gzip", "text/event-stream", [...EVENTS, "Accept-Encoding: gzip, br"]),
@@ -205,5 +239,6 @@ export const streams = {
     slowToBegin,
     ...about,
     compressed,
+    ...ofClients,
   ],
 };
