@@ -23,11 +23,17 @@ function frame(kind, flags, stream, payload) {
 
 /** Names and values letter by letter, none remembered (RFC 7541, 6.2.2). @param {[string, string][]} fields */
 function block(fields) {
-  const text = (/** @type {string} */ text) => {
-    if (text.length > 126) throw new Error("longer than one byte says");
-    return Buffer.concat([Buffer.from([text.length]), Buffer.from(text, "latin1")]);
-  };
+  const text = (/** @type {string} */ text) => Buffer.concat([length(text.length), Buffer.from(text, "latin1")]);
   return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+}
+
+/** A number in the seven bits of a first byte, and seven in each that follows (RFC 7541, 5.1). @param {number} size */
+function length(size) {
+  if (size < 127) return Buffer.from([size]);
+  const bytes = [127];
+  let rest = size - 127;
+  for (; rest >= 128; rest >>= 7) bytes.push((rest & 127) | 128);
+  return Buffer.from([...bytes, rest]);
 }
 
 /** Sends one request on a fresh connection, and says what became of it.

@@ -3,10 +3,8 @@
 import { fault, is, within } from "../case.mjs";
 import { values } from "../message.mjs";
 import { growth } from "../programs.mjs";
+import { MIB, pour, upTo } from "../volume.mjs";
 import { pause } from "../wire.mjs";
-import { pour, upTo } from "./uploads.mjs";
-
-const MIB = 1 << 20;
 
 /** An answer whose head has to arrive as it is.
  * @param {string} name

@@ -48,6 +48,21 @@ const h2 = (name, fields, { body, must, judged, rule } = {}) => ({
   },
 });
 
+/** Browsers send each cookie in a field of its own. @type {import("../case.mjs").Case} */
+const ofSession = {
+  name: "the session's cookie in a field of its own, behind another one",
+  rule: "fault if nobody is signed in",
+  run: async ({ open, peer, upstream }) => {
+    const cookies = await peer.session();
+    if (!cookies) return is("has no sessions");
+    const fields = ["colour=blue", ...cookies.split("; ")].map((cookie) => /** @type {[string, string]} */ (["cookie", cookie]));
+    const { status, end } = await askH2(await open(), [[":method", "GET"], [":scheme", "http"], [":path", "/api/v1/x"], [":authority", peer.host], ...fields]);
+    const [request] = upstream.requests;
+    if (!request) return fault(end ?? `answered ${status}`);
+    return values(request.head, "authorization").length === 1 ? is("signed in") : fault("nobody is signed in");
+  },
+};
+
 const malformed = "RFC 9113, 8.2";
 
 /** @type {import("../case.mjs").Group} */
@@ -63,6 +78,7 @@ export const http2 = {
         return lines.length === 1 && lines[0] === "a=1; b=2" ? is("one line") : fault(lines.length === 0 ? "dropped" : `${lines.length} lines`);
       },
     }),
+    ofSession,
     h2("`connection: close`", [["connection", "close"]], { must: "RFC 9113, 8.2.2" }),
     h2("`transfer-encoding: chunked`", [["transfer-encoding", "chunked"]], { body: `0\r\n\r\n${HIDDEN}`, must: "RFC 9113, 8.2.2" }),
     h2("a `content-length` that is too small", [["content-length", "0"]], { body: HIDDEN, must: "RFC 9113, 8.1.1" }),
