@@ -5,6 +5,7 @@
 mod boundaries;
 mod command;
 mod fuzz;
+mod peers;
 mod steps;
 mod tools;
 
@@ -41,6 +42,12 @@ enum Task {
     /// Look for inputs that break the parsers, with libFuzzer: it needs a nightly compiler and cargo-fuzz. What is in
     /// fuzz/corpus is replayed by `cargo xtask test` without either.
     Fuzz(fuzz::Fuzz),
+    /// Play the same cases through nginx, Caddy, Next.js rewrites and Vestibule, and write what each did into docs/gateway.md.
+    Peers {
+        /// One of them alone; may be repeated. Then the outcomes are printed and no table is written
+        #[arg(long, value_name = "PEER", value_parser = ["nginx", "unbuffered", "caddy", "next", "vestibule"])]
+        only: Vec<String>,
+    },
     /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
     Screenshots,
 }
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
         Task::Test { only: Some(step) } => steps::only(step, top()),
         Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
         Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
+        Task::Peers { only } => steps::peers(&only, top()),
         Task::Screenshots => steps::screenshots(top()),
     };
     match done {
