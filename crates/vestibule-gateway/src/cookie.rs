@@ -23,7 +23,6 @@ pub struct SessionCookie {
 
 /// What a request's cookies say about its session.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it for a request, and never a list")]
 pub enum Opened {
     /// No cookie of ours: not signed in.
     Absent,

@@ -49,7 +49,6 @@ pub struct SessionUser {
 
 /// What an answer does to the cookie: every answer says one of these.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it for a request, and never a list")]
 pub enum SessionChange {
     /// Nothing: no `Set-Cookie` is sent.
     Keep,
