@@ -86,3 +86,25 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Listening<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_said_before_hanging_up_is_heard_though_nothing_can_be_written() {
+        let (near, mut far) = duplex(64);
+        far.write_all(b"HTTP/1.1 413 Too large").await.unwrap();
+        drop(far);
+        let mut near = Listening::new(near);
+        near.write_all(b"more of a body").await.unwrap();
+        near.flush().await.unwrap();
+        let mut heard = String::new();
+        near.read_to_string(&mut heard).await.unwrap();
+        assert_eq!(heard, "HTTP/1.1 413 Too large");
+        // Now there is nothing left to wait for.
+        assert!(near.write_all(b"more of a body").await.is_err());
+    }
+}
