@@ -26,7 +26,7 @@ pub enum AccountId {
     /// A number.
     Number(i64),
     /// Anything else; empty if the API does not tell.
-    Text(String),
+    Text(Box<str>),
 }
 
 impl Account {

@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 
@@ -26,6 +26,7 @@ use crate::role::has_role;
 use crate::route::TokenPolicy;
 use crate::same_origin::{self, CrossSite};
 use crate::session::SessionChange;
+use crate::site::Site;
 use crate::visitor::Visitor;
 
 impl Gateway {
@@ -72,7 +73,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if check_origin(&gateway, &head, is_socket, has_cookie).is_err() {
+    if check_origin(&gateway.0.site, &head.method, &head.headers, is_socket, has_cookie).is_err() {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return Problem::CROSS_SITE.into_response();
     }
@@ -112,17 +113,17 @@ pub(crate) fn is_never_answered(method: &Method) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT)
 }
 
-fn check_origin(
-    gateway: &Gateway,
-    head: &Parts,
+pub(crate) fn check_origin(
+    site: &Site,
+    method: &Method,
+    headers: &HeaderMap,
     is_socket: bool,
     has_cookie: bool,
 ) -> Result<(), CrossSite> {
-    let (headers, site) = (&head.headers, &gateway.0.site);
     if is_socket || asks_for_events(headers) {
         same_origin::check_handshake(headers, site, is_socket, has_cookie)?;
     }
-    same_origin::check(&head.method, headers, site, has_cookie)
+    same_origin::check(method, headers, site, has_cookie)
 }
 
 /// Puts the canonical path into the request: what is guarded is what is routed and sent on.

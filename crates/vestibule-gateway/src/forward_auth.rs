@@ -13,11 +13,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use vestibule_types::ClientAddress;
 
 use crate::arrival::{arrival, https_or_nothing, peer};
-use crate::browser::{finish, visitor};
+use crate::browser::{check_origin, finish, visitor};
 use crate::caching::make_private;
 use crate::cookie::Opened;
 use crate::gateway::{Gateway, NoAnswer};
-use crate::guard::ask_to_sign_in;
+use crate::guard::{Wants, ask_to_sign_in};
 use crate::host::HostName;
 use crate::original::Original;
 use crate::problem::Problem;
@@ -112,9 +112,10 @@ async fn judge(
     if site.is_https() && asked.is_over_http {
         return Err(https_or_nothing(gateway, method, path, uri.query(), headers)); // TL-03
     }
-    let is_foreign = same_origin::check(method, headers, site, has_cookie).is_err()
-        || is_handshake(headers) && !same_origin::names_site(headers, site); // CS-06
-    if is_foreign {
+    let wants = Wants::of(path.as_str(), headers);
+    let is_read = visitor.session().is_none()
+        || same_origin::check_read(headers, wants == Wants::Page).is_ok();
+    if !is_read || check_origin(site, method, headers, is_handshake(headers), has_cookie).is_err() {
         return Err(Problem::CROSS_SITE.into_response());
     }
     if visitor.session().is_some() && gateway.0.revoked.standing() == Standing::Unknown {

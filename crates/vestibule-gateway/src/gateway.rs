@@ -8,6 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode, header};
+use opentelemetry::trace::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -16,6 +17,7 @@ use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, Trus
 use crate::account::Account;
 use crate::arrival::HopSettings;
 use crate::cookie::SessionCookie;
+use crate::counts;
 use crate::dialect::{Dialect, is_elsewhere};
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
@@ -171,6 +173,7 @@ impl Gateway {
             }
             Some(Refreshed::Outage(outage)) => Err(outage.into()),
             Some(Refreshed::Over) | None => {
+                counts::ended("refused");
                 visitor.end(now);
                 Err(NoAnswer::SignedOut)
             }
@@ -182,7 +185,11 @@ impl Gateway {
         let token = session.refresh.clone()?;
         let refresh = {
             let (parts, dialect, token) = (self.0.clone(), self.dialect(), token.clone());
-            || async move { refresh(&parts, &dialect, &token).await }.boxed()
+            || {
+                async move { counts::refresh(refresh(&parts, &dialect, &token).await) }
+                    .with_current_context()
+                    .boxed()
+            }
         };
         Some(self.0.flights.join(&token, refresh).await)
     }

@@ -9,7 +9,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use crate::cookie::{SessionCookie, name_set_by};
+use crate::cookie::SessionCookie;
+use crate::set_cookie::names_set_by;
 use crate::site::Site;
 
 /// What an upstream is told about the request, whatever the client said.
@@ -232,7 +233,7 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
 pub(crate) fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
     let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     headers.remove(SET_COOKIE);
-    for line in lines.into_iter().filter(|line| may_pass(name_set_by(line.as_bytes()))) {
+    for line in lines.into_iter().filter(|line| names_set_by(line.as_bytes()).all(&may_pass)) {
         headers.append(SET_COOKIE, line);
     }
 }
@@ -611,6 +612,8 @@ mod tests {
             ("set-cookie", "Vestibule_Hint=x; Domain=example.com"),
             ("set-cookie", "refresh_token=r; HttpOnly"),
             ("set-cookie", " Access_Token =a"),
+            ("set-cookie", "a=b, __Host-Http-vestibule=x; Path=/; Secure; HttpOnly"),
+            ("set-cookie", "a=b; Path=/, refresh_token=r"),
             ("set-cookie", "lang=de"),
         ]);
         let left = |make_fit: fn(&mut HeaderMap, &SessionCookie)| {
@@ -619,6 +622,6 @@ mod tests {
             headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>()
         };
         assert_eq!(left(from_api), ["theme=dark; Path=/", "lang=de"]);
-        assert_eq!(left(from_upstream).len(), 4);
+        assert_eq!(left(from_upstream).len(), 5);
     }
 }

@@ -5,9 +5,11 @@
 
 mod account;
 mod arrival;
+mod asked;
 mod browser;
 mod caching;
 mod cookie;
+mod counts;
 mod dialect;
 mod ended;
 mod explain;
@@ -34,10 +36,12 @@ mod route;
 pub mod same_origin;
 mod seal;
 mod session;
+mod set_cookie;
 mod sign;
 mod site;
 mod stream;
 mod tokens;
+pub mod trace;
 mod upstream;
 mod visitor;
 
@@ -59,6 +63,7 @@ pub use return_path::ReturnPath;
 pub use route::{HostPolicy, InvalidRoute, InvalidSize, RouteSpec, Size, TokenPolicy};
 pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
 pub use session::{InvalidSessionTag, Session, SessionChange, SessionTag, SessionUser, SpreadKey};
+pub use set_cookie::SetCookie;
 pub use sign::SignIn;
 pub use site::{InvalidSite, Site};
 pub use upstream::{HealthCheck, InvalidUpstream, Outage, Upstream, UpstreamSpec};

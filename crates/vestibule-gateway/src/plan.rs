@@ -131,7 +131,7 @@ impl Plan {
     pub(crate) fn guards(&self, path: &CanonicalPath, way: &Way) -> bool {
         match way {
             Way::Theirs(route) if route.needs_role() => true,
-            Way::Theirs(route) => route.guard.unwrap_or_else(|| self.guard.covers(path)),
+            Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
             Way::Ours if is_ours(path) => false,
             Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }

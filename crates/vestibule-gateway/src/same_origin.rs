@@ -73,11 +73,6 @@ pub fn check_read(headers: &HeaderMap, is_page: bool) -> Result<(), CrossSite> {
     }
 }
 
-/// Whether `Origin` is there, once, and is the site's.
-pub(crate) fn names_site(headers: &HeaderMap, site: &Site) -> bool {
-    matches!(at_most_one(headers, &ORIGIN), Ok(Some(origin)) if site.admits_origin(origin))
-}
-
 fn at_most_one<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

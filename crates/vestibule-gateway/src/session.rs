@@ -49,7 +49,6 @@ pub struct SessionUser {
 
 /// What an answer does to the cookie: every answer says one of these.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it for a request, and never a list")]
 pub enum SessionChange {
     /// Nothing: no `Set-Cookie` is sent.
     Keep,
@@ -305,7 +304,7 @@ mod tests {
         let user: SessionUser = serde_json::from_str(before).unwrap();
         assert_eq!(user, Session::sample(0).user);
         assert_eq!(serde_json::to_string(&user).unwrap(), before, "and is read by those before");
-        let uuid = AccountId::Text("0199e7f2-6f3b".to_owned());
+        let uuid = AccountId::Text("0199e7f2-6f3b".into());
         let user = SessionUser { id: uuid, email: None, ..user };
         let text = serde_json::to_string(&user).unwrap();
         assert_eq!(serde_json::from_str::<SessionUser>(&text).unwrap(), user);

@@ -11,6 +11,7 @@ use serde_json::Value;
 use vestibule_types::Detail;
 
 use crate::account::{Account, AccountId};
+use crate::counts;
 use crate::flight::Refreshed;
 use crate::gateway::Gateway;
 use crate::requests::{Answer, retry_after};
@@ -83,7 +84,7 @@ impl Gateway {
             return dialect.account_in(&answer).ok_or(Outage::Failing);
         }
         Ok(dialect.account(&login.body).unwrap_or_else(|| Account {
-            id: AccountId::Text(String::new()),
+            id: AccountId::Text(Box::default()),
             username: identifier.to_owned(),
             name: identifier.to_owned(),
             email: None,
@@ -115,6 +116,7 @@ impl Gateway {
             self.sign_out(visitor).await;
         }
         visitor.replace(session, now);
+        counts::begun();
         Ok(())
     }
 
@@ -150,6 +152,7 @@ impl Gateway {
     pub async fn sign_out(&self, visitor: &Visitor) {
         let Some(session) = visitor.session() else { return };
         self.end(&session);
+        counts::ended("signed_out");
         visitor.end(self.0.clock.now());
         // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
         let told = {
@@ -257,6 +260,7 @@ impl Gateway {
     pub fn forget(&self, visitor: &Visitor) {
         if let Some(session) = visitor.session() {
             self.end(&session);
+            counts::ended("account_gone");
         }
         visitor.end(self.0.clock.now());
     }

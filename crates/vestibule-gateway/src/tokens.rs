@@ -241,6 +241,9 @@ mod tests {
             ),
             ("refresh_token=\"abc\"; max-age=60", Some(("abc", 60))),
             ("refresh_token=abc", Some(("abc", 604_800))),
+            ("refresh_token = abc ; Max-Age = 60", Some(("abc", 60))),
+            ("refresh_token=abc; Comment=\u{e9}; Max-Age=60; Max-Age=7", Some(("abc", 7))),
+            ("Refresh_Token=abc", None),
             ("refresh_token=\"\"; Max-Age=0", None),
             ("other=abc", None),
         ] {

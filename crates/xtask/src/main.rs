@@ -4,6 +4,8 @@
 
 mod boundaries;
 mod command;
+mod fuzz;
+mod peers;
 mod steps;
 mod tools;
 
@@ -37,6 +39,15 @@ enum Task {
     /// Let people use three gateways and two API nodes on one PostgreSQL while everything fails at random, and print
     /// what was injected and what held (docs/reliability.md).
     Soak(Soak),
+    /// Look for inputs that break the parsers, with libFuzzer: it needs a nightly compiler and cargo-fuzz. What is in
+    /// fuzz/corpus is replayed by `cargo xtask test` without either.
+    Fuzz(fuzz::Fuzz),
+    /// Play the same cases through nginx, Caddy, Next.js rewrites and Vestibule, and write what each did into docs/gateway.md.
+    Peers {
+        /// One of them alone; may be repeated. Then the outcomes are printed and no table is written
+        #[arg(long, value_name = "PEER", value_parser = ["nginx", "unbuffered", "caddy", "next", "vestibule"])]
+        only: Vec<String>,
+    },
     /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
     Screenshots,
 }
@@ -78,6 +89,8 @@ fn main() -> ExitCode {
         Task::Test { only: None } => steps::all(top()),
         Task::Test { only: Some(step) } => steps::only(step, top()),
         Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
+        Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
+        Task::Peers { only } => steps::peers(&only, top()),
         Task::Screenshots => steps::screenshots(top()),
     };
     match done {

@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
-use crate::tools;
+use crate::{peers, tools};
 
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -24,13 +24,15 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite, on PostgreSQL, and those of the gateway
-    /// in front of the FastAPI backend.
+    /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
+    /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
     Rust,
     /// People on a cluster in which everything fails at random, for a minute.
     Soak,
     /// The pages in Chromium.
     Browser,
+    /// What docs/gateway.md says of Vestibule beside other proxies.
+    Peers,
 }
 
 /// Runs every step.
@@ -71,6 +73,13 @@ pub(crate) fn soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
     run_soak(arguments, top)
 }
 
+/// Plays the same cases through Vestibule and others.
+pub(crate) fn peers(only: &[String], top: &Path) -> Result<(), Failure> {
+    set_up(Step::Peers, top)?;
+    let at = peer_tests(top);
+    peers::compare(only, &at, &build("stage", top)?)
+}
+
 fn announced(step: Step, top: &Path) -> (Result<(), Failure>, Duration) {
     println!("\n=== {}", name(step));
     let started = now();
@@ -88,7 +97,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
-            packages(&browser_tests(top))
+            packages(&browser_tests(top))?;
+            packages(&peer_tests(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
         Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
@@ -108,6 +118,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
+        Step::Peers => play_alone(top),
     }
 }
 
@@ -116,27 +127,44 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
         Step::Rust => {
-            tools::postgres().and_then(|()| tools::python()).and_then(|()| tools::proxies())
+            tools::node()?;
+            tools::postgres()?;
+            tools::python()?;
+            tools::proxies()
         }
         Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
-        Step::Scripts => tools::node().and_then(|()| packages(&browser_tests(top))),
+        Step::Scripts => {
+            tools::node()?;
+            packages(&browser_tests(top))?;
+            packages(&peer_tests(top))
+        }
+        Step::Peers => tools::node().and_then(|()| packages(&peer_tests(top))),
         Step::Browser => {
             tools::node()?;
             tools::chromium()?;
+            tools::python()?;
             packages(&browser_tests(top))
         }
     }
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    run(command("npx", ["--no-install", "tsc", "--project", "."], &browser_tests(top)))?;
+    for at in [browser_tests(top), peer_tests(top)] {
+        run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
+    }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
     run(node_test(&tests, top))
 }
 
 fn browser(top: &Path) -> Result<(), Failure> {
     let at = browser_tests(top);
+    let tests = files(&at, ".test.mjs")?;
+    run(with_build(node_test(&tests, &at), top)?)
+}
+
+fn play_alone(top: &Path) -> Result<(), Failure> {
+    let at = peer_tests(top);
     let tests = files(&at, ".test.mjs")?;
     run(with_build(node_test(&tests, &at), top)?)
 }
@@ -196,7 +224,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
 }
 
 /// The files of a folder whose names end so, in order of their names; at least one.
-fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure(format!("{} can't be read: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -214,6 +242,10 @@ fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
 
 fn browser_tests(top: &Path) -> PathBuf {
     top.join("tests/browser")
+}
+
+fn peer_tests(top: &Path) -> PathBuf {
+    top.join("tests/peers")
 }
 
 fn name(step: Step) -> String {

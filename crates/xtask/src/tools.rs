@@ -124,7 +124,10 @@ pub(crate) fn proxies() -> Result<(), Failure> {
 }
 
 /// Looks, installs `packages` if that is ours to do, and looks again.
-fn installed(packages: &[&str], look: impl Fn() -> Result<(), String>) -> Result<(), Failure> {
+pub(crate) fn installed(
+    packages: &[&str],
+    look: impl Fn() -> Result<(), String>,
+) -> Result<(), Failure> {
     let Err(missing) = look() else { return Ok(()) };
     let may_install =
         probe("id", &["-u"]).as_deref() == Some("0") && probe("apt-get", &["--version"]).is_some();

@@ -40,7 +40,8 @@ impl Installed {
         Self::folder().join("requirements.txt")
     }
 
-    pub(super) fn python(&self) -> &Path {
+    /// Its interpreter.
+    pub fn python(&self) -> &Path {
         &self.0
     }
 }

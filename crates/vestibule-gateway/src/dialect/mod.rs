@@ -2,20 +2,25 @@
 //! default speaks with our own API and with the brief's FastAPI backend; for others it is the table `[api]` of the
 //! settings file. Nothing else in this crate knows a path or a field of an API.
 
+mod checks;
+mod hear;
+mod paths;
 mod place;
 mod refusal;
 mod settings;
 mod speak;
+mod tables;
+mod tokens;
 
 use http::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use checks::InvalidDialect;
+pub(crate) use paths::is_elsewhere;
 pub(crate) use place::{BodyPath, Place, cookie_set};
 use place::{CookieName, Shown};
-pub use settings::InvalidDialect;
-use settings::Settings;
-pub(crate) use speak::is_elsewhere;
+use tables::Settings;
 
 /// Where the API's routes are, unless it is said.
 const PREFIX: &str = "/api/v1";

@@ -6,6 +6,8 @@ use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::set_cookie::SetCookie;
+
 /// A way into a JSON body: `data.token`, or as a JSON pointer (RFC 6901) `/data/token`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(try_from = "String")]
@@ -124,9 +126,9 @@ impl fmt::Display for CookieName {
     }
 }
 
-/// A cookie that an answer sets.
+/// A token in a cookie that an answer sets.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct SetCookie {
+pub(crate) struct TokenCookie {
     pub(crate) value: String,
     /// Seconds, if the line says so.
     pub(crate) max_age: Option<i64>,
@@ -134,20 +136,15 @@ pub(crate) struct SetCookie {
     pub(crate) has_end: bool,
 }
 
-/// The last cookie of this name that an answer sets; one without a value unsets it and is none.
-pub(crate) fn cookie_set(headers: &HeaderMap, name: &CookieName) -> Option<SetCookie> {
+/// The last cookie of this name that an answer sets; one without a value unsets it and is none. FastAPI puts a value
+/// in quotes that needs none.
+pub(crate) fn cookie_set(headers: &HeaderMap, name: &CookieName) -> Option<TokenCookie> {
     headers.get_all(header::SET_COOKIE).iter().rev().find_map(|line| {
-        let mut parts = line.to_str().ok()?.split(';').map(str::trim);
-        let value = parts.next()?.strip_prefix(name.as_str())?.strip_prefix('=')?;
-        let value = value.trim_matches('"').to_owned();
-        let mut cookie = SetCookie { value, max_age: None, has_end: false };
-        for (name, value) in parts.filter_map(|part| part.split_once('=')) {
-            if name.eq_ignore_ascii_case("max-age") {
-                cookie.max_age = value.parse().ok().or(cookie.max_age);
-            }
-            cookie.has_end |= cookie.max_age.is_some() || name.eq_ignore_ascii_case("expires");
-        }
-        (!cookie.value.is_empty()).then_some(cookie)
+        let cookie = SetCookie::parse(line.as_bytes())?;
+        let value = std::str::from_utf8(cookie.value).ok()?.trim_matches('"').to_owned();
+        let is_there = cookie.name == name.as_str().as_bytes() && !value.is_empty();
+        let SetCookie { max_age, has_expires, .. } = cookie;
+        is_there.then(|| TokenCookie { value, max_age, has_end: has_expires || max_age.is_some() })
     })
 }
 

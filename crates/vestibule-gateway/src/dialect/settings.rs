@@ -1,202 +1,18 @@
-//! The table `[api]` of the settings file, and what it makes of a [`Dialect`]. Keys that are not known are errors, and so
-//! are keys that contradict one another (DF-02).
-
-use std::collections::BTreeMap;
+//! What the table `[api]` of the settings file makes of a [`Dialect`].
 
 use http::{HeaderName, Method, header};
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::place::{BodyPath, CookieName, Place, Shown};
-use super::{
-    Call, Dialect, Encoding, Endpoint, Farewell, Fields, Hands, Login, Me, Register, Renewal,
+use super::checks::{
+    ALL, BODIES, InvalidDialect, check_apart, check_constants, check_path, contradiction, endpoint,
+    life, wrong,
 };
-use crate::path::CanonicalPath;
-
-/// Ten years, in seconds: the longest life that is not a slip of the pen.
-const LONGEST_LIFE: i64 = 10 * 366 * 24 * 60 * 60;
-
-/// Why `[api]` can't be used.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum InvalidDialect {
-    /// One key's value is not what it has to be.
-    #[error("{key} {reason}")]
-    Key {
-        /// Which key, as in `api.login.path`.
-        key: &'static str,
-        /// What it has to be.
-        reason: String,
-    },
-    /// Two keys that exclude one another.
-    #[error("{one} and {other} contradict each other: {reason}")]
-    Contradiction {
-        /// One of them.
-        one: String,
-        /// The other.
-        other: String,
-        /// Why.
-        reason: &'static str,
-    },
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Settings {
-    prefix: Option<String>,
-    without: Vec<Without>,
-    login: LoginTable,
-    refresh: Option<RefreshTable>,
-    logout: Option<LogoutTable>,
-    me: Option<MeTable>,
-    register: Option<RegisterTable>,
-    user: UserTable,
-    tokens: TokensTable,
-    call: CallTable,
-}
-
-/// What an API may not have.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-enum Without {
-    Refresh,
-    Logout,
-    Me,
-    Register,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct LoginTable {
-    path: Option<String>,
-    method: String,
-    send: Encoding,
-    username: String,
-    password: String,
-    remember: String,
-    constants: Constants,
-    success: Vec<u16>,
-    wrong: Vec<u16>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct RefreshTable {
-    path: Option<String>,
-    method: String,
-    token: Option<Shown>,
-    constants: Constants,
-    over: Vec<u16>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct LogoutTable {
-    path: Option<String>,
-    method: String,
-    token: Option<Shown>,
-    constants: Constants,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct MeTable {
-    path: Option<String>,
-    method: String,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct RegisterTable {
-    path: Option<String>,
-    method: String,
-    send: Encoding,
-    name: String,
-    username: String,
-    email: String,
-    password: String,
-    constants: Constants,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct UserTable {
-    id: Option<BodyPath>,
-    username: Option<BodyPath>,
-    name: Option<BodyPath>,
-    email: Option<BodyPath>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct TokensTable {
-    access: Option<Place>,
-    refresh: Option<Place>,
-    expires_in: Option<BodyPath>,
-    refresh_expires_in: Option<BodyPath>,
-    access_life: Option<i64>,
-    refresh_life: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct CallTable {
-    header: Option<String>,
-    scheme: Option<String>,
-    cookie: Option<CookieName>,
-}
-
-/// Fields that are sent besides, always the same.
-type Constants = BTreeMap<String, Value>;
-
-impl Default for LoginTable {
-    fn default() -> Self {
-        Self {
-            path: None,
-            method: "POST".to_owned(),
-            send: Encoding::Form,
-            username: "username".to_owned(),
-            password: "password".to_owned(),
-            remember: "remember_me".to_owned(),
-            constants: Constants::new(),
-            success: vec![200, 201, 204],
-            wrong: vec![400, 401, 422],
-        }
-    }
-}
-
-impl Default for RefreshTable {
-    fn default() -> Self {
-        let (path, method, token) = (None, "POST".to_owned(), None);
-        Self { path, method, token, constants: Constants::new(), over: vec![401, 403] }
-    }
-}
-
-impl Default for LogoutTable {
-    fn default() -> Self {
-        Self { path: None, method: "POST".to_owned(), token: None, constants: Constants::new() }
-    }
-}
-
-impl Default for MeTable {
-    fn default() -> Self {
-        Self { path: None, method: "GET".to_owned() }
-    }
-}
-
-impl Default for RegisterTable {
-    fn default() -> Self {
-        Self {
-            path: None,
-            method: "POST".to_owned(),
-            send: Encoding::Json,
-            name: "name".to_owned(),
-            username: "username".to_owned(),
-            email: "email".to_owned(),
-            password: "password".to_owned(),
-            constants: Constants::new(),
-        }
-    }
-}
+use super::place::{BodyPath, CookieName, Place, Shown};
+use super::tables::{
+    CallTable, Constants, LoginTable, LogoutTable, MeTable, RefreshTable, RegisterTable, Settings,
+    TokensTable, UserTable, Without,
+};
+use super::{Call, Dialect, Farewell, Fields, Hands, Login, Me, Register, Renewal};
 
 impl TryFrom<Settings> for Dialect {
     type Error = InvalidDialect;
@@ -204,59 +20,19 @@ impl TryFrom<Settings> for Dialect {
     fn try_from(settings: Settings) -> Result<Self, InvalidDialect> {
         let Settings { prefix, without, login, refresh, logout, me, register, user, tokens, call } =
             settings;
-        check_without(
-            &without,
-            [
-                (Without::Refresh, refresh.is_some()),
-                (Without::Logout, logout.is_some()),
-                (Without::Me, me.is_some()),
-                (Without::Register, register.is_some()),
-            ],
-        )?;
-        let has = |what| !without.contains(&what);
-        let prefix = prefix.unwrap_or_else(|| super::PREFIX.to_owned());
-        check_path("api.prefix", &prefix)?;
-        if prefix.ends_with('/') {
-            return Err(wrong(
-                "api.prefix",
-                "has to be a path without a slash at its end, such as /api/v1",
-            ));
-        }
-        let hands = hands(tokens, has(Without::Refresh))?;
+        let prefix = self::prefix(prefix)?;
+        let refresh = unless(&without, Without::Refresh, refresh)?;
+        let logout = unless(&without, Without::Logout, logout)?;
+        let me = unless(&without, Without::Me, me)?;
+        let register = unless(&without, Without::Register, register)?;
+        let hands = hands(tokens, refresh.is_some())?;
         let shown = hands.refresh.as_ref().map(usual_way);
-        let at =
-            |path: Option<String>, usual: &str| path.unwrap_or_else(|| format!("{prefix}{usual}"));
-        let renewal = |RefreshTable { path, method, token, constants, over }| {
-            let to = endpoint("api.refresh", at(path, "/refresh"), &method, &BODIES)?;
-            let shown = token.or_else(|| shown.clone()).expect("there is a refresh token to show");
-            check_constants("api.refresh.constants", &constants, Some(&shown))?;
-            Ok(Renewal { to, shown, constants: pairs(constants), over })
-        };
-        let farewell = |LogoutTable { path, method, token, constants }| {
-            if token.is_some() && !has(Without::Refresh) {
-                return Err(contradiction(
-                    "api.logout.token",
-                    "api.without = [\"refresh\"]",
-                    "there is no refresh token to show",
-                ));
-            }
-            let to = endpoint("api.logout", at(path, "/logout"), &method, &ALL)?;
-            let shown = token.or_else(|| shown.clone());
-            check_constants("api.logout.constants", &constants, shown.as_ref())?;
-            Ok(Farewell { to, shown, constants: pairs(constants) })
-        };
         Ok(Self {
-            login: self::login(login, &at)?,
-            refresh: has(Without::Refresh)
-                .then(|| renewal(refresh.unwrap_or_default()))
-                .transpose()?,
-            logout: has(Without::Logout)
-                .then(|| farewell(logout.unwrap_or_default()))
-                .transpose()?,
-            me: has(Without::Me).then(|| self::me(me.unwrap_or_default(), &prefix)).transpose()?,
-            register: has(Without::Register)
-                .then(|| self::register(register.unwrap_or_default(), &at))
-                .transpose()?,
+            login: self::login(login, &prefix)?,
+            refresh: refresh.map(|table| renewal(table, &prefix, shown.as_ref())).transpose()?,
+            logout: logout.map(|table| farewell(table, &prefix, shown.as_ref())).transpose()?,
+            me: me.map(|table| self::me(table, &prefix)).transpose()?,
+            register: register.map(|table| self::register(table, &prefix)).transpose()?,
             fields: fields(user),
             hands,
             call: self::call(call)?,
@@ -265,67 +41,82 @@ impl TryFrom<Settings> for Dialect {
     }
 }
 
-fn check_without<const N: usize>(
+/// What the API has: as the table says, or else as usual. `None` if it is without.
+fn unless<T: Default>(
     without: &[Without],
-    given: [(Without, bool); N],
-) -> Result<(), InvalidDialect> {
-    let both = given.into_iter().find(|(what, is_given)| *is_given && without.contains(what));
-    both.map_or(Ok(()), |(what, _)| {
-        let name = format!("{what:?}").to_lowercase();
-        let without = format!("api.without = [\"{name}\"]");
-        Err(contradiction(&format!("[api.{name}]"), &without, "is it there or not?"))
-    })
+    what: Without,
+    table: Option<T>,
+) -> Result<Option<T>, InvalidDialect> {
+    if !without.contains(&what) {
+        return Ok(Some(table.unwrap_or_default()));
+    }
+    let name = format!("{what:?}").to_lowercase();
+    let both = [format!("[api.{name}]"), format!("api.without = [\"{name}\"]")];
+    match table {
+        None => Ok(None),
+        Some(_) => Err(contradiction(&both[0], &both[1], "is it there or not?")),
+    }
 }
 
-fn login(
-    table: LoginTable,
-    at: &impl Fn(Option<String>, &str) -> String,
-) -> Result<Login, InvalidDialect> {
-    let LoginTable {
-        path,
-        method,
-        send,
-        username,
-        password,
-        remember,
-        constants,
-        success,
-        wrong: refused,
-    } = table;
-    let to = endpoint("api.login", at(path, "/login"), &method, &BODIES)?;
-    check_constants("api.login.constants", &constants, None)?;
-    let mut names = vec![&username, &password];
-    names.extend(Some(&remember).filter(|name| !name.is_empty()));
-    names.extend(constants.keys());
-    if username.is_empty() || password.is_empty() {
-        return Err(wrong(
-            "api.login.username and api.login.password",
-            "have to be names of fields",
-        ));
+fn prefix(given: Option<String>) -> Result<String, InvalidDialect> {
+    let prefix = given.unwrap_or_else(|| super::PREFIX.to_owned());
+    check_path("api.prefix", &prefix)?;
+    match prefix.ends_with('/') {
+        false => Ok(prefix),
+        true => Err(wrong("api.prefix", "has to be without a slash at its end, such as /api/v1")),
     }
-    check_apart("api.login", &names)?;
-    if let Some(status) = success.iter().find(|status| refused.contains(status)) {
-        return Err(contradiction(
-            "api.login.success",
-            "api.login.wrong",
-            if *status < 400 {
-                "an answer can't be both; name it once"
-            } else {
-                "a refusal is no success"
-            },
-        ));
+}
+
+fn login(table: LoginTable, prefix: &str) -> Result<Login, InvalidDialect> {
+    let LoginTable { path, method, send, username, password, remember, constants, .. } = table;
+    let to = endpoint("api.login", at(path, prefix, "/login"), &method, &BODIES)?;
+    check_constants("api.login.constants", &constants, None)?;
+    if username.is_empty() || password.is_empty() {
+        let reason = "have to be names of fields";
+        return Err(wrong("api.login.username and api.login.password", reason));
     }
     let remember = Some(remember).filter(|name| !name.is_empty());
-    Ok(Login {
-        to,
-        send,
-        username,
-        password,
-        remember,
-        constants: pairs(constants),
-        success,
-        wrong: refused,
-    })
+    let names = [&username, &password].into_iter().chain(&remember).chain(constants.keys());
+    check_apart("api.login", &names.collect::<Vec<_>>())?;
+    let (success, wrong) = (table.success, table.wrong);
+    if success.iter().any(|status| wrong.contains(status)) {
+        let reason = "no answer is both";
+        return Err(contradiction("api.login.success", "api.login.wrong", reason));
+    }
+    let constants = pairs(constants);
+    Ok(Login { to, send, username, password, remember, constants, success, wrong })
+}
+
+fn renewal(
+    table: RefreshTable,
+    prefix: &str,
+    shown: Option<&Shown>,
+) -> Result<Renewal, InvalidDialect> {
+    let RefreshTable { path, method, token, constants, over } = table;
+    let to = endpoint("api.refresh", at(path, prefix, "/refresh"), &method, &BODIES)?;
+    let shown = token.or_else(|| shown.cloned()).expect("there is a refresh token to show");
+    check_constants("api.refresh.constants", &constants, Some(&shown))?;
+    Ok(Renewal { to, shown, constants: pairs(constants), over })
+}
+
+fn farewell(
+    table: LogoutTable,
+    prefix: &str,
+    shown: Option<&Shown>,
+) -> Result<Farewell, InvalidDialect> {
+    let LogoutTable { path, method, token, constants } = table;
+    if token.is_some() && shown.is_none() {
+        let reason = "there is no refresh token to show";
+        return Err(contradiction("api.logout.token", "api.without = [\"refresh\"]", reason));
+    }
+    let to = endpoint("api.logout", at(path, prefix, "/logout"), &method, &ALL)?;
+    let shown = token.or_else(|| shown.cloned());
+    check_constants("api.logout.constants", &constants, shown.as_ref())?;
+    Ok(Farewell { to, shown, constants: pairs(constants) })
+}
+
+fn at(path: Option<String>, prefix: &str, usual: &str) -> String {
+    path.unwrap_or_else(|| format!("{prefix}{usual}"))
 }
 
 fn me(MeTable { path, method }: MeTable, prefix: &str) -> Result<Me, InvalidDialect> {
@@ -336,12 +127,9 @@ fn me(MeTable { path, method }: MeTable, prefix: &str) -> Result<Me, InvalidDial
     Ok(Me { to, other })
 }
 
-fn register(
-    table: RegisterTable,
-    at: &impl Fn(Option<String>, &str) -> String,
-) -> Result<Register, InvalidDialect> {
+fn register(table: RegisterTable, prefix: &str) -> Result<Register, InvalidDialect> {
     let RegisterTable { path, method, send, name, username, email, password, constants } = table;
-    let to = endpoint("api.register", at(path, "/user"), &method, &BODIES)?;
+    let to = endpoint("api.register", at(path, prefix, "/user"), &method, &BODIES)?;
     check_constants("api.register.constants", &constants, None)?;
     let names = [("name", name), ("username", username), ("email", email), ("password", password)];
     let mut sent: Vec<&String> = names.iter().map(|(_, name)| name).collect();
@@ -445,80 +233,6 @@ const NO_HEADERS: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
-const BODIES: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
-const ALL: [Method; 5] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::GET];
-
-fn endpoint(
-    table: &'static str,
-    path: String,
-    method: &str,
-    allowed: &[Method],
-) -> Result<Endpoint, InvalidDialect> {
-    check_path(table, &path)?;
-    let found = allowed.iter().find(|allowed| allowed.as_str() == method);
-    let method = found.cloned().ok_or_else(|| {
-        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
-        wrong(
-            table,
-            &format!("has the method {method:?}, which has to be one of {}", names.join(", ")),
-        )
-    })?;
-    Ok(Endpoint { method, path })
-}
-
-/// A whole path at the API, in the one spelling that the gateway has for it.
-fn check_path(key: &'static str, path: &str) -> Result<(), InvalidDialect> {
-    match CanonicalPath::parse(path) {
-        Ok(canonical) if canonical.as_str() == path && path.len() > 1 => Ok(()),
-        _ => Err(wrong(
-            key,
-            &format!("has the path {path:?}, which has to be a plain one such as /api/token/"),
-        )),
-    }
-}
-
-fn check_constants(
-    key: &'static str,
-    constants: &Constants,
-    shown: Option<&Shown>,
-) -> Result<(), InvalidDialect> {
-    if constants.values().any(|value| value.is_array() || value.is_object() || value.is_null()) {
-        return Err(wrong(key, "have to be texts, numbers or booleans"));
-    }
-    match shown {
-        Some(Shown::Cookie(_) | Shown::Bearer) if !constants.is_empty() => Err(contradiction(
-            key,
-            "the way that the token is shown",
-            "constants go beside a token in a body: \"json FIELD\" or \"form FIELD\"",
-        )),
-        Some(Shown::Json(field) | Shown::Form(field)) if constants.contains_key(field) => {
-            Err(contradiction(key, "the field of the token", "a field is sent once"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A field is sent once.
-fn check_apart(table: &'static str, names: &[&String]) -> Result<(), InvalidDialect> {
-    let double = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
-    double.map_or(Ok(()), |(_, name)| Err(wrong(table, &format!("sends the field {name:?} twice"))))
-}
-
-fn life(key: &'static str, seconds: Option<i64>, usual: i64) -> Result<i64, InvalidDialect> {
-    match seconds.unwrap_or(usual) {
-        seconds @ 1..=LONGEST_LIFE => Ok(seconds),
-        _ => Err(wrong(key, "has to be a number of seconds, up to ten years")),
-    }
-}
-
 fn pairs(constants: Constants) -> Vec<(String, Value)> {
     constants.into_iter().collect()
-}
-
-fn wrong(key: &'static str, reason: &str) -> InvalidDialect {
-    InvalidDialect::Key { key, reason: reason.to_owned() }
-}
-
-fn contradiction(one: &str, other: &str, reason: &'static str) -> InvalidDialect {
-    InvalidDialect::Contradiction { one: one.to_owned(), other: other.to_owned(), reason }
 }

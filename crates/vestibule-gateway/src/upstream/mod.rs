@@ -20,6 +20,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt as _, service_fn};
 use url::Url;
 
+use crate::asked::asked;
 use crate::pass::Pass;
 use crate::problem::Problem;
 pub(crate) use address::UnderWay;
@@ -132,10 +133,11 @@ impl Upstream {
         if let Some(pass) = &self.pass {
             request.headers_mut().insert(Pass::HEADER, pass.issue());
         }
-        match &self.at {
+        let send = async |request| match &self.at {
             At::Here(service) => service.clone().oneshot(request).await,
             At::There(remote) => remote.send(request, patience, silence).await,
-        }
+        };
+        asked(&self.name, request, send).await
     }
 }
 

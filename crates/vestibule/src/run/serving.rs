@@ -10,15 +10,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use super::RunError;
+use crate::access;
 use crate::metrics;
 use crate::server::{Edge, Places, listen};
-use crate::settings::{LogFormat, ProcessArgs};
+use crate::settings::{LogFormat, ProcessArgs, Switch};
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     let filter = EnvFilter::builder().parse(&settings.log);
     let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
+    let filter = match settings.access_log {
+        Switch::On => filter,
+        Switch::Off => filter.add_directive(off(access::TARGET)),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Human => {
@@ -27,6 +35,29 @@ pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+fn off(target: &str) -> Directive {
+    format!("{target}=off").parse().expect("a target of ours")
+}
+
+/// Collects traces as long as what it answers is held, if that is wanted.
+#[cfg(feature = "otlp")]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<Option<Traces>, RunError> {
+    let traces = settings.otlp_endpoint.as_ref();
+    let traces = traces.map(|collector| Traces::start(collector, settings.trace_ratio));
+    Ok(traces.transpose()?)
+}
+
+/// This program was built without.
+#[cfg(not(feature = "otlp"))]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<(), RunError> {
+    const NONE: &str =
+        "--otlp-endpoint: this program was built without traces. Build it with the feature otlp";
+    match settings.otlp_endpoint {
+        Some(_) => Err(RunError::Setting(NONE.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// A socket, what is served on it, and what stands between.

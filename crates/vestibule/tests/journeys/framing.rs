@@ -2,9 +2,10 @@
 //!
 //! A new case is a line in one of the tables.
 
+use tokio::io::AsyncWriteExt as _;
 use vestibule::server::Edge;
 
-use crate::served::{Recorder, Served, site_over, statuses};
+use crate::served::{Recorder, Served, site_over, statuses, until_closed};
 
 /// What is sent after each request: when the server goes on, this is answered and ends the connection; when it does not, nobody
 /// ever hears of it.
@@ -369,6 +370,20 @@ async fn gw_15_no_byte_behind_a_refused_upgrade_is_read_as_a_request() {
 }
 
 #[tokio::test]
+async fn gw_15_who_is_refused_may_still_be_sending_and_reads_why_all_the_same() {
+    let (_, url) = Recorder::start().await;
+    let served = Served::new(Edge::default(), site_over(&url)).await;
+    let mut stream = served.connect().await;
+    stream.write_all(b"GET / HTTP/9\r\n").await.unwrap();
+    let said = until_closed(&mut stream).await;
+    assert_eq!(statuses(&said), [400], "{said}");
+    // A socket that is closed with bytes unread is reset, and what it said may be lost with it.
+    for _ in 0..3 {
+        stream.write_all(&[b'x'; 10_000]).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn gw_15_a_body_that_ends_early_is_no_message() {
     let (recorder, url) = Recorder::start().await;
     let served = Served::new(Edge::default(), site_over(&url)).await;
@@ -379,10 +394,9 @@ async fn gw_15_a_body_that_ends_early_is_no_message() {
         "GET /x HTTP/1.1\r\nHost: a\r\n",
     ] {
         let mut stream = served.connect().await;
-        use tokio::io::AsyncWriteExt as _;
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        crate::served::until_closed(&mut stream).await;
+        until_closed(&mut stream).await;
         assert_eq!(recorder.take(), [""; 0], "{request:?}");
     }
 }

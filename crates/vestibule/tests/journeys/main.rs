@@ -1,6 +1,7 @@
 //! Journeys through the real routers: on the seam, over TCP, and with the binary itself.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod access_log;
 mod accounts;
 mod answers;
 mod authority;
@@ -43,6 +44,7 @@ mod sockets;
 mod streams;
 mod support;
 mod tls;
+mod traces;
 mod upstreams;
 mod weight;
 mod wire;

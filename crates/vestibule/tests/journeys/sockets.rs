@@ -108,7 +108,8 @@ async fn an_upgrade_carries_a_fresh_token_and_its_answer_the_new_cookie() {
 async fn cs_06_a_socket_is_opened_by_our_own_pages_alone() {
     let stage = stage().await;
     let cookie = ("cookie", stage.cookie.as_str());
-    let cases: [(&[(&str, &str)], u16, &str); 10] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+    let cases: [Case<'_>; 10] = [
         (&[cookie, ("origin", "https://evil.test")], 403, "cross_site"),
         (&[cookie, ("origin", "http://localhost:3001")], 403, "cross_site"),
         (&[cookie, ("origin", "https://localhost:3000")], 403, "cross_site"),

@@ -1,0 +1,3 @@
+export default function Page() {
+  return <p>Nobody comes here: every path is rewritten.</p>;
+}
