@@ -134,8 +134,8 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
     let cookie = site.cookie();
     let (cookie, expect) = (("cookie", cookie.as_str()), ("expect", "100-continue"));
     let (short, long) = (("content-length", "4"), ("content-length", "11"));
-    type Case = (&'static str, &'static [(&'static str, &'static str)], u16);
-    let cases: [Case; 6] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16);
+    let cases: [Case<'_>; 6] = [
         ("/open/x", &[ORIGIN, expect, long], 413),
         ("/open/x", &[("origin", "https://evil.test"), expect, short], 403),
         ("/mine/x", &[ORIGIN, expect, short], 401),
