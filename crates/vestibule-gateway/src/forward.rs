@@ -1,8 +1,6 @@
 //! Requests that are passed on, as their route says: with the visitor's token or without, and everything that
 //! comes back: answers, streams, sockets.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -48,9 +46,8 @@ async fn carry(
     mut request: Request,
 ) -> Result<Response, Problem> {
     let (method, target) = (request.method().clone(), route.target(request.uri()));
-    let dialect = gateway.dialect();
     // Signing in, staying and out are the gateway's own and never pass raw.
-    if route.is_identity && dialect.is_entrance(target.path()) {
+    if route.is_identity && gateway.dialect().is_entrance(target.path()) {
         return Err(Problem::NOT_FOUND);
     }
     if request.body().size_hint().lower() > route.body_limit {
@@ -69,15 +66,9 @@ async fn carry(
     })?;
     let over = over(gateway, visitor.session(), stopping);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(gateway, client, response, route.silence, over);
+        return switch(gateway, route, client, response, over);
     }
-    match route.is_identity {
-        true => {
-            headers::from_api(response.headers_mut(), &gateway.0.cookie);
-            dialect.withhold(response.headers_mut());
-        }
-        false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
-    }
+    clean(gateway, route, response.headers_mut());
     if route.token == TokenPolicy::Attach && !route.cacheable {
         make_private(response.headers_mut());
     } else if !is_file {
@@ -90,6 +81,16 @@ async fn carry(
         return Ok(response.map(|body| Body::new(Until::new(body, over))));
     }
     Ok(response)
+}
+
+/// What an answer says to us alone stays here.
+fn clean(gateway: &Gateway, route: &Route, headers: &mut HeaderMap) {
+    if route.is_identity {
+        headers::from_api(headers, &gateway.0.cookie);
+        gateway.dialect().withhold(headers);
+    } else {
+        headers::from_upstream(headers, &gateway.0.cookie);
+    }
 }
 
 async fn send(
@@ -161,19 +162,19 @@ fn outgoing(
 /// The upstream has changed the protocol: if that is what was asked for, both sides are joined.
 fn switch(
     gateway: &Gateway,
+    route: &Route,
     client: Option<OnUpgrade>,
     mut response: Response,
-    silence: Option<Duration>,
     over: Over,
 ) -> Result<Response, Problem> {
     let is_asked_for = has_token(response.headers(), UPGRADE, "websocket");
     let Some(client) = client.filter(|_| is_asked_for) else { return Err(Problem::BROKEN) };
     let under_way = response.extensions_mut().remove();
-    let socket = Socket { client, upstream: on(&mut response), silence, under_way };
-    socket.join(over);
+    let (upstream, silence) = (on(&mut response), route.silence);
+    Socket { client, upstream, silence, under_way }.join(over);
     let mut switched = StatusCode::SWITCHING_PROTOCOLS.into_response();
     *switched.headers_mut() = std::mem::take(response.headers_mut());
-    headers::from_upstream(switched.headers_mut(), &gateway.0.cookie);
+    clean(gateway, route, switched.headers_mut());
     headers::upgrade(switched.headers_mut());
     Ok(switched)
 }

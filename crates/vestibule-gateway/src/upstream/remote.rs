@@ -46,6 +46,9 @@ impl Remote {
         let targets = spec.addresses.iter().map(|text| Target::parse(text));
         let targets = targets.collect::<Result<Vec<_>, _>>()?;
         let has_tls = targets.iter().any(|target| target.wire == Wire::Tls);
+        if !has_tls && (spec.ca.is_some() || spec.client_cert.is_some()) {
+            return Err(InvalidUpstream::NoTls);
+        }
         let tls = has_tls.then(|| tls_config(spec)).transpose()?;
         let addresses: Arc<[Address]> =
             targets.into_iter().map(|target| Address::new(target, tls.as_ref())).collect();

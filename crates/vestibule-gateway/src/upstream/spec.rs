@@ -55,6 +55,9 @@ pub enum InvalidUpstream {
         /// Why not.
         cause: String,
     },
+    /// Certificates for nothing.
+    #[error("has ca or client-cert, but no https:// address that they could be for")]
+    NoTls,
     /// One without the other.
     #[error("needs client-cert and client-key, both or neither")]
     HalfClient,

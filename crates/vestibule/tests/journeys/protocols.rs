@@ -31,6 +31,7 @@ fn mirror() -> Router {
         let authority = head.uri.authority().map(|authority| authority.to_string());
         let body = body.collect().await.unwrap();
         let trailers = body.trailers().cloned().unwrap_or_default();
+        assert!(trailers.keys().all(|name| name == "x-sum"), "{trailers:?}");
         let sum = trailers.get("x-sum").map_or("", |sum| sum.to_str().unwrap()).to_owned();
         let host = host.or(authority).unwrap_or_default();
         let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
@@ -237,13 +238,16 @@ async fn clients_of_http_2_are_served_alike_whatever_the_upstream_speaks() {
     let site = Site::new(&api, &[&routes[0], &routes[1]]).await.with_member("ada").await;
     let mut client = h2_client(&site).await;
     for (path, spoken) in [("/one/a", "HTTP/1.1"), ("/two/a", "HTTP/2.0")] {
-        let trailers = HeaderMap::from_iter([("x-sum".parse().unwrap(), "9".parse().unwrap())]);
+        let trailers = [("x-sum", "9"), ("x-forwarded-for", "1.2.3.4"), ("authorization", "x")];
+        let trailers =
+            trailers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let trailers = HeaderMap::from_iter(trailers);
         let frames = [Frame::data(Bytes::from("abc")), Frame::trailers(trailers)];
         let frames = stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
         let request = http::Request::post(format!("http://{HOST}{path}"))
             .header("cookie", site.cookie())
             .header("origin", "http://localhost:3000")
-            .header("trailer", "x-sum")
+            .header("trailer", "x-sum, x-forwarded-for, authorization")
             .body(Body::new(StreamBody::new(frames)));
         let answer = client.send_request(request.unwrap()).await.unwrap();
         assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 200));

@@ -234,6 +234,7 @@ fn what_is_wrong_with_routes_is_said_at_the_start_with_the_place_and_the_reason(
             "[upstreams.x]\naddresses = [\"https://h\"]\nca = \"/nowhere.pem\"\n",
             "upstream x needs /nowhere.pem",
         ),
+        ("[upstreams.x]\naddresses = [\"http://h\"]\nca = \"/ca.pem\"\n", "no https:// address"),
         (
             "[upstreams.x]\naddresses = [\"https://h\"]\nclient-cert = \"/c.pem\"\n",
             "both or neither",

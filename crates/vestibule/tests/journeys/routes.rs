@@ -482,3 +482,17 @@ async fn cs_05_what_a_session_may_read_is_embedded_by_nobody_else() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_upstreams_own_path_goes_in_front_of_every_path() {
+    let (api, at) = (TestApi::new().await, h2c(echo("one")).await);
+    let routes =
+        [format!("/api/x/** = http://{at}/base/ strip=/api/x"), format!("/y/** = h2c://{at}/base")];
+    let site = Site::new(&api, &[&routes[0], &routes[1]]).await;
+    for (path, target) in [("/api/x", "/base/"), ("/api/x/a?b", "/base/a?b"), ("/y/a", "/base/y/a")]
+    {
+        let answer = site.ask("GET", path, &[]).await;
+        let asked = answer.body.split(' ').nth(1).unwrap().to_owned();
+        assert!(asked == target || asked == format!("http://{HOST}{target}"), "{path}: {asked}");
+    }
+}

@@ -105,6 +105,24 @@ async fn an_upgrade_carries_a_fresh_token_and_its_answer_the_new_cookie() {
 }
 
 #[tokio::test]
+async fn ck_12_the_apis_own_cookies_do_not_pass_with_a_socket_either() {
+    let (api, stub) = (TestApi::new().await, Stub::new().await);
+    let route = "/api/live/** = api".parse().unwrap();
+    let upstream = Upstream::new("api", &UpstreamSpec::at(&stub.url())).unwrap();
+    let plan = PlanSettings { routes: vec![(route, upstream)], ..plan(&api, &[]) };
+    let site = Site::by(&api, plan).await.with_member("ada").await;
+    let stage = Stage { cookie: site.cookie(), api, stub, site };
+    let mut client = stage.ask(&[]).await;
+    let (mut upstream, _) = stage.stub.asked().await;
+    let cookies = "Set-Cookie: refresh_token=secret\r\nSet-Cookie: theme=dark\r\n";
+    upstream.send(format!("{GRANTED}{cookies}\r\n")).await;
+    let head = client.head().await;
+    let cookies: Vec<_> = head.fields.get_all("set-cookie").iter().collect();
+    assert_eq!(head.status(), 101);
+    assert_eq!(cookies, ["theme=dark"]);
+}
+
+#[tokio::test]
 async fn cs_06_a_socket_is_opened_by_our_own_pages_alone() {
     let stage = stage().await;
     let cookie = ("cookie", stage.cookie.as_str());
