@@ -89,10 +89,11 @@ export function test(name, options, body) {
 /** A test on the real binary, as people run it.
  * @param {string} name
  * @param {BrowserOptions} options
- * @param {(opened: Opened) => Promise<void>} body */
-export function testReal(name, options, body) {
+ * @param {(opened: Opened) => Promise<void>} body
+ * @param {() => Promise<{ site: string, end: () => Promise<void> }>} start */
+export function testReal(name, options, body, start = startReal) {
   nodeTest(name, { timeout: 60_000 }, async (t) => {
-    const { site, end } = await startReal();
+    const { site, end } = await start();
     t.after(end);
     const opened = await open(site, options);
     t.after(() => opened.context.close());

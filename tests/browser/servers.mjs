@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -26,10 +26,11 @@ const children = new Set();
 process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 
 /** A running program and its output, line by line.
- * @param {string} program below the build folder
- * @param {string[]} args */
-function start(program, args) {
-  const child = spawn(join(BUILD, program), args, { env: ENVIRONMENT, stdio: ["pipe", "pipe", "inherit"] });
+ * @param {string} program below the build folder, or anywhere
+ * @param {string[]} args
+ * @param {Record<string, string>} more variables */
+function start(program, args, more = {}) {
+  const child = spawn(resolve(BUILD, program), args, { env: { ...ENVIRONMENT, ...more }, stdio: ["pipe", "pipe", "inherit"] });
   children.add(child);
   child.once("exit", () => children.delete(child));
   const ended = once(child, "exit");
@@ -91,6 +92,30 @@ export async function startReal() {
     child.kill("SIGTERM");
     await ended;
     await rm(data, { recursive: true });
+  };
+  return { site, api, end };
+}
+
+/** The brief's FastAPI backend (tests/fastapi), and the program in front of it. */
+export async function startFastapi() {
+  const data = await mkdtemp(join(tmpdir(), "vestibule-browser-"));
+  const top = fileURLToPath(new URL("../..", import.meta.url));
+  const backend = start(join(top, "target/fastapi/bin/python"), [join(top, "tests/fastapi/serve.py"), "--scratch", data], {
+    DATABASE: join(data, "backend.sqlite"),
+    BCRYPT_ROUNDS: "4",
+    PYTHONDONTWRITEBYTECODE: "1",
+  });
+  const api = await backend.line();
+  const at = ["--site-listen", "127.0.0.1:0", "--data", join(data, "site"), "--log", "warn"];
+  const { child, ended, line } = start("vestibule", ["gateway", "--api", api, ...at]);
+  let said = "";
+  while (!said.includes("Next:")) said += `${await line()}\n`;
+  const [, site] = /Site\s+(\S+)/.exec(said) ?? [];
+  const end = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    backend.child.stdin.end();
+    await backend.ended;
   };
   return { site, api, end };
 }

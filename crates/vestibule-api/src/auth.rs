@@ -6,7 +6,7 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use vestibule_types::User;
+use vestibule_types::{SignedIn, User};
 
 use crate::Api;
 use crate::body::{FromFields, Valid};
@@ -26,7 +26,11 @@ impl FromRequestParts<Api> for CurrentUser {
         let now = api.0.clock.now();
         let claims = api.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
         let user = api.0.store.live_user(claims.uid, &claims.sid, now).await?;
-        Ok(Self { user: user.ok_or(ApiError::BadBearer)?, sid: claims.sid })
+        let user = user.ok_or(ApiError::BadBearer)?;
+        if let Some(signed_in) = parts.extensions.get::<SignedIn>() {
+            signed_in.is(user.id);
+        }
+        Ok(Self { user, sid: claims.sid })
     }
 }
 

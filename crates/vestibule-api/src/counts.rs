@@ -30,6 +30,17 @@ pub(crate) fn refused() -> ApiError {
     ApiError::BadRefreshToken
 }
 
+/// Counts a session that has begun.
+pub(crate) fn begun() {
+    counter!("vestibule_sessions_begun_total", "role" => "api").increment(1);
+}
+
+/// Counts so many sessions that were ended before their time.
+pub(crate) fn ended(reason: &'static str, sessions: u64) {
+    counter!("vestibule_sessions_ended_total", "role" => "api", "reason" => reason)
+        .increment(sessions);
+}
+
 /// What a verdict is counted as, once it has taken effect: `line` is what it was reached by, `shown` the token.
 pub(crate) fn outcome(verdict: &Verdict, line: &Line, shown: &Place) -> &'static str {
     match verdict {

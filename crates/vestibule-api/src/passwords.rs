@@ -11,6 +11,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use metrics::{counter, gauge};
 use tokio::sync::oneshot;
 use vestibule_types::Password;
 
@@ -66,6 +67,7 @@ struct Jobs {
 impl Hasher {
     pub(crate) fn start() -> Result<Self, StartError> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
+        gauge!("vestibule_hash_slots").set(threads as f64);
         let queue = Arc::new(Queue {
             jobs: Mutex::default(),
             wake: Condvar::new(),
@@ -119,9 +121,11 @@ impl Queue {
         {
             let mut jobs = self.lock();
             if jobs.waiting.len() >= self.most {
+                counter!("vestibule_hash_refused_total").increment(1);
                 return Err(Busy);
             }
             jobs.waiting.push_back(job);
+            gauge!("vestibule_hash_queue").set(jobs.waiting.len() as f64);
         }
         self.wake.notify_one();
         answered.await.map_err(|_| Busy)
@@ -130,10 +134,13 @@ impl Queue {
     fn work(&self) {
         let mut arena = vec![Block::default(); MEMORY_KIB as usize];
         while let Some(job) = self.next() {
+            let busy = gauge!("vestibule_hash_busy");
+            busy.increment(1);
             // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
             if catch_unwind(AssertUnwindSafe(|| job(&mut arena))).is_err() {
                 tracing::error!("a password check panicked");
             }
+            busy.decrement(1);
         }
     }
 
@@ -141,6 +148,7 @@ impl Queue {
         let mut jobs = self.lock();
         loop {
             if let Some(job) = jobs.waiting.pop_front() {
+                gauge!("vestibule_hash_queue").set(jobs.waiting.len() as f64);
                 return Some(job);
             }
             if jobs.closed {

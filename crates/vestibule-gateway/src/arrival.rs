@@ -25,10 +25,10 @@ pub struct HopSettings {
 /// Lets a request pass that names this site, and came over https if the site is https; from here on its
 /// [`ClientAddress`] is the client's, as far as trusted hops tell (GW-16).
 ///
-/// # Errors
-/// The answer: 421 for another host or none (GW-10), 400 for a path that can't be read; and where a trusted hop
-/// says that the client came over http, a redirect for pages and 403 for everything else (TL-03).
-pub(crate) fn arrive(gateway: &Gateway, head: &mut Parts) -> Result<(), Box<Response>> {
+/// Otherwise this is the answer: 421 for another host or none (GW-10), 400 for a path that can't be read; and
+/// where a trusted hop
+/// says that the client came over http, a redirect for pages and 400 for everything else (TL-03).
+pub(crate) fn turned_away(gateway: &Gateway, head: &mut Parts) -> Option<Response> {
     let is_probe = PROBES.contains(&head.uri.path());
     let host = host::named(head);
     if !host.as_ref().is_some_and(|host| is_probe || gateway.0.hosts.contain(host)) {
@@ -37,14 +37,12 @@ pub(crate) fn arrive(gateway: &Gateway, head: &mut Parts) -> Result<(), Box<Resp
             host,
             "a request did not name this site; if it should answer to this name too: --also-host"
         );
-        return Err(Box::new(Problem::MISDIRECTED.into_response()));
+        return Some(Problem::MISDIRECTED.into_response());
     }
     let arrival = arrival(gateway, head);
     head.extensions.insert(ClientAddress(arrival.client));
-    if arrival.is_https == Some(false) && gateway.0.site.is_https() && !is_probe {
-        return Err(Box::new(ask_for_https(gateway, head)));
-    }
-    Ok(())
+    let is_over_http = arrival.is_https == Some(false) && gateway.0.site.is_https();
+    (is_over_http && !is_probe).then(|| ask_for_https(gateway, head))
 }
 
 /// Load balancers call the address of a node. What these say holds under any name, and over http.

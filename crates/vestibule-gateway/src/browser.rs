@@ -8,11 +8,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 
-use crate::arrival::{arrive, peer};
+use crate::arrival::{peer, turned_away};
 use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
@@ -26,6 +26,7 @@ use crate::role::has_role;
 use crate::route::TokenPolicy;
 use crate::same_origin::{self, CrossSite};
 use crate::session::SessionChange;
+use crate::site::Site;
 use crate::visitor::Visitor;
 
 impl Gateway {
@@ -62,17 +63,17 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
 async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
-    if let Err(refusal) = arrive(&gateway, &mut head) {
-        return *refusal;
+    if let Some(refusal) = turned_away(&gateway, &mut head) {
+        return refusal;
     }
     let Some(path) = canonicalize(&mut head) else { return Problem::BAD_PATH.into_response() };
-    if matches!(head.method, Method::TRACE | Method::CONNECT) {
-        return Problem::METHOD.into_response(); // GW-09
+    if is_never_answered(&head.method) {
+        return Problem::METHOD.into_response();
     }
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if check_origin(&gateway, &head, is_socket, has_cookie).is_err() {
+    if check_origin(&gateway.0.site, &head.method, &head.headers, is_socket, has_cookie).is_err() {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return Problem::CROSS_SITE.into_response();
     }
@@ -89,7 +90,9 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
             match way {
                 Way::Ours => next.run(request).await,
                 Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
-                Way::NotThisMethod => Problem::METHOD.into_response(),
+                Way::OtherMethods(allow) => {
+                    ([(header::ALLOW, allow)], Problem::METHOD).into_response()
+                }
             }
         }
         Err(refusal) => refusal,
@@ -105,17 +108,22 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     response
 }
 
-fn check_origin(
-    gateway: &Gateway,
-    head: &Parts,
+/// Whoever could have these passed on would learn what we add, or be led elsewhere (GW-09).
+pub(crate) fn is_never_answered(method: &Method) -> bool {
+    matches!(*method, Method::TRACE | Method::CONNECT)
+}
+
+pub(crate) fn check_origin(
+    site: &Site,
+    method: &Method,
+    headers: &HeaderMap,
     is_socket: bool,
     has_cookie: bool,
 ) -> Result<(), CrossSite> {
-    let (headers, site) = (&head.headers, &gateway.0.site);
     if is_socket || asks_for_events(headers) {
         same_origin::check_handshake(headers, site, is_socket, has_cookie)?;
     }
-    same_origin::check(&head.method, headers, site, has_cookie)
+    same_origin::check(method, headers, site, has_cookie)
 }
 
 /// Puts the canonical path into the request: what is guarded is what is routed and sent on.
@@ -171,18 +179,21 @@ async fn admit(
     if is_guarded && !is_identity && visitor.session().is_some() && is_unknown() {
         return Err(Problem::STALE.into_response());
     }
-    match gateway.fresh(visitor).await {
+    let may_enter = async {
+        gateway.fresh(visitor).await?;
+        match route.filter(|route| route.needs_role()) {
+            Some(route) => has_role(gateway, visitor, route).await,
+            None => Ok(true),
+        }
+    };
+    match may_enter.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::FORBIDDEN.into_response()),
         Err(_) if !is_guarded => Ok(()),
         Err(NoAnswer::SignedOut) => {
             Err(ask_to_sign_in(&head.method, path, &head.uri, &head.headers))
         }
         Err(NoAnswer::Outage(outage)) => Err(Problem::from(outage).into_response()),
-        Ok(_) => match route.filter(|route| route.needs_role()) {
-            Some(route) => {
-                has_role(gateway, visitor, route).await.map_err(IntoResponse::into_response)
-            }
-            None => Ok(()),
-        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use http::{Method, Uri};
 
+use crate::browser::is_never_answered;
 use crate::path::CanonicalPath;
 use crate::plan::{Plan, Way};
 use crate::route::{HostPolicy, Route, Size, TokenPolicy};
@@ -31,6 +32,10 @@ impl Plan {
                 return Explanation(vec![("path", format!("{bare} is refused with 400: {why}"))]);
             }
         };
+        if is_never_answered(method) {
+            let refused = format!("{method} is refused with 405, wherever it goes");
+            return Explanation(vec![("path", shown(bare, &path)), ("method", refused)]);
+        }
         let query =
             target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
         let mut said = vec![("path", shown(bare, &path))];
@@ -42,12 +47,17 @@ impl Plan {
             Way::Ours => {
                 said.push(("route", "Vestibule's own pages, or 404 where it has none".to_owned()))
             }
-            Way::NotThisMethod => {
-                said.push(("route", format!("405: no route here takes {method}")))
-            }
+            Way::OtherMethods(others) => said.push((
+                "route",
+                format!("405: the routes for this path take {others}, and not {method}"),
+            )),
             Way::Theirs(route) => {
-                let uri: Option<Uri> = format!("{}{query}", path.as_str()).parse().ok();
-                said.extend(of_route(route, uri.as_ref()));
+                let uri = format!("{}{query}", path.as_str()).parse::<Uri>().unwrap_or_default();
+                let target = route.target(&uri);
+                match route.is_identity && self.dialect.is_entrance(target.path()) {
+                    true => said.push(("route", NOT_PASSED_ON.to_owned())),
+                    false => said.extend(of_route(route, &target)),
+                }
             }
         }
         said.push(("session", self.of_session(&path, &way)));
@@ -78,7 +88,10 @@ fn shown(raw: &str, path: &CanonicalPath) -> String {
     }
 }
 
-fn of_route(route: &Route, uri: Option<&Uri>) -> Vec<(&'static str, String)> {
+const NOT_PASSED_ON: &str =
+    "404: signing in, staying and out are not passed on: /login, /register and /logout do it";
+
+fn of_route(route: &Route, target: &Uri) -> Vec<(&'static str, String)> {
     let token = match route.token {
         TokenPolicy::Attach => {
             "the visitor's access token, kept fresh, as Authorization: Bearer; none while signed out"
@@ -98,7 +111,6 @@ fn of_route(route: &Route, uri: Option<&Uri>) -> Vec<(&'static str, String)> {
         .map_or("60 s of silence, no limit for streams and sockets".to_owned(), |silence| {
             format!("{} s of silence", silence.as_secs())
         });
-    let target = uri.map(|uri| route.target(uri).to_string()).unwrap_or_default();
     let mut said = vec![
         ("route", format!("{} to {}, which gets {target}", route.text, route.upstream.name())),
         ("token", token.to_owned()),

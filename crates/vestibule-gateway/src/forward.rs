@@ -1,12 +1,14 @@
 //! Requests that are passed on, as their route says: with the visitor's token or without, and everything that
 //! comes back: answers, streams, sockets.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, UPGRADE};
+use http::header::{CONNECTION, EXPECT, TRAILER, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::upgrade::{OnUpgrade, on};
@@ -15,10 +17,11 @@ use crate::caching::{is_static, make_private, private_unless};
 use crate::gateway::{Gateway, NoAnswer, Payload};
 use crate::headers::{self, Crossing};
 use crate::passage::Stopping;
+use crate::path::CanonicalPath;
 use crate::plan::Way;
 use crate::problem::Problem;
 use crate::route::{HostPolicy, Route, TokenPolicy};
-use crate::stream::{Until, over, tunnel};
+use crate::stream::{Over, Socket, Until, over};
 use crate::upstream::{Fault, Outage, TakesTrailers, Upload};
 use crate::visitor::Visitor;
 
@@ -44,14 +47,17 @@ async fn carry(
     route: &Route,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    if route.is_identity && is_for_us_alone(request.uri()) {
+    let (method, target) = (request.method().clone(), route.target(request.uri()));
+    let dialect = gateway.dialect();
+    // Signing in, staying and out are the gateway's own and never pass raw.
+    if route.is_identity && dialect.is_entrance(target.path()) {
         return Err(Problem::NOT_FOUND);
     }
     if request.body().size_hint().lower() > route.body_limit {
         return Err(Problem::BODY_TOO_LARGE);
     }
     let stopping = request.extensions().get::<Stopping>().cloned();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let is_file = is_static(request.uri().path());
     let client = is_websocket(&request).then(|| on(&mut request));
     let (request, upload) = Upload::watch(request, route.body_limit);
 
@@ -63,30 +69,27 @@ async fn carry(
     })?;
     let over = over(gateway, visitor.session(), stopping);
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(gateway, client, response, over);
+        return switch(gateway, client, response, route.silence, over);
     }
     match route.is_identity {
-        true => headers::from_api(response.headers_mut(), &gateway.0.cookie),
+        true => {
+            headers::from_api(response.headers_mut(), &gateway.0.cookie);
+            dialect.withhold(response.headers_mut());
+        }
         false => headers::from_upstream(response.headers_mut(), &gateway.0.cookie),
     }
     if route.token == TokenPolicy::Attach && !route.cacheable {
         make_private(response.headers_mut());
-    } else if !is_static(&path) {
+    } else if !is_file {
         private_unless(response.headers_mut(), visitor.session().is_some(), route.cacheable);
     }
     if route.is_identity && response.status().is_success() {
-        follow_account(gateway, visitor, &method, &path).await;
+        follow_account(gateway, visitor, &method, target.path()).await;
     }
-    if is_event_stream(response.headers()) {
+    if headers::is_event_stream(response.headers()) {
         return Ok(response.map(|body| Body::new(Until::new(body, over))));
     }
     Ok(response)
-}
-
-/// Signing in, staying and out are the gateway's own and never pass raw.
-fn is_for_us_alone(uri: &Uri) -> bool {
-    let path = uri.path().trim_end_matches('/');
-    ["/api/v1/login", "/api/v1/refresh", "/api/v1/logout"].contains(&path)
 }
 
 async fn send(
@@ -97,14 +100,15 @@ async fn send(
     is_upgrade: bool,
 ) -> Result<Response, NoAnswer> {
     let (parts, body) = request.into_parts();
-    let is_stream = is_upgrade || asks_for_events(&parts.headers);
     let outgoing = outgoing(gateway, visitor, route, parts, is_upgrade);
-    let way = route.way(is_stream);
+    let way = route.way();
     if route.token != TokenPolicy::Attach || visitor.session().is_none() {
         return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
     }
     let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
     let payload = if can_be_held {
+        // Nobody is asked for a body that is then refused (RFC 9110, 10.1.1).
+        gateway.fresh(visitor).await?;
         Payload::Held(body.collect().await.map_err(|_| Outage::Broken)?.to_bytes())
     } else {
         Payload::Streamed(body)
@@ -134,7 +138,14 @@ fn outgoing(
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = route.target(&parts.uri);
     *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
+    if route.token != TokenPolicy::Pass {
+        gateway.dialect().disarm(outgoing.headers_mut());
+    }
     outgoing.headers_mut().remove(EXPECT);
+    // HTTP/2 has trailers without a coding that says so.
+    if let Some(trailer) = parts.headers.get(TRAILER).filter(|_| parts.version == Version::HTTP_2) {
+        outgoing.headers_mut().insert(TRAILER, trailer.clone());
+    }
     if headers::takes_trailers(&parts.headers) {
         outgoing.extensions_mut().insert(TakesTrailers);
     }
@@ -152,11 +163,14 @@ fn switch(
     gateway: &Gateway,
     client: Option<OnUpgrade>,
     mut response: Response,
-    over: crate::stream::Over,
+    silence: Option<Duration>,
+    over: Over,
 ) -> Result<Response, Problem> {
     let is_asked_for = has_token(response.headers(), UPGRADE, "websocket");
     let Some(client) = client.filter(|_| is_asked_for) else { return Err(Problem::BROKEN) };
-    tunnel(client, on(&mut response), over);
+    let under_way = response.extensions_mut().remove();
+    let socket = Socket { client, upstream: on(&mut response), silence, under_way };
+    socket.join(over);
     let mut switched = StatusCode::SWITCHING_PROTOCOLS.into_response();
     *switched.headers_mut() = std::mem::take(response.headers_mut());
     headers::from_upstream(switched.headers_mut(), &gateway.0.cookie);
@@ -168,7 +182,8 @@ fn switch(
 /// then passed over, as RFC 9110, 7.8 allows.
 pub(crate) fn is_websocket(request: &Request) -> bool {
     request.method() == Method::GET
-        && request.version() == http::Version::HTTP_11
+        && request.version() == Version::HTTP_11
+        && request.body().is_end_stream()
         && has_token(request.headers(), CONNECTION, "upgrade")
         && has_token(request.headers(), UPGRADE, "websocket")
 }
@@ -184,15 +199,11 @@ pub(crate) fn asks_for_events(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"))
-}
-
 /// A script has changed or deleted the visitor's account: the session follows.
 async fn follow_account(gateway: &Gateway, visitor: &Visitor, method: &Method, path: &str) {
     let Some(session) = visitor.session() else { return };
-    if path.trim_end_matches('/') != format!("/api/v1/user/{}", session.user.username) {
+    let own = format!("{}/user/{}", gateway.dialect().prefix(), session.user.username);
+    if path.trim_end_matches('/') != own {
         return;
     }
     match *method {
@@ -223,7 +234,7 @@ impl Gateway {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Option<Response> {
-        let path = crate::path::CanonicalPath::parse(uri.path()).ok()?;
+        let path = CanonicalPath::parse(uri.path()).ok()?;
         let Way::Theirs(route) = self.0.plan.load().elsewhere(&Method::GET, &path) else {
             return None;
         };

@@ -13,14 +13,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use vestibule_types::ClientAddress;
 
 use crate::arrival::{arrival, https_or_nothing, peer};
-use crate::browser::{finish, visitor};
+use crate::browser::{check_origin, finish, visitor};
 use crate::caching::make_private;
 use crate::cookie::Opened;
 use crate::gateway::{Gateway, NoAnswer};
-use crate::guard::ask_to_sign_in;
+use crate::guard::{Wants, ask_to_sign_in};
+use crate::host::HostName;
 use crate::original::Original;
 use crate::problem::Problem;
-use crate::requests::attach;
 use crate::revoked::Standing;
 use crate::same_origin;
 use crate::session::Session;
@@ -65,7 +65,7 @@ async fn answer(gateway: &Gateway, head: Parts, answers: Answers) -> Response {
     let visitor = visitor(gateway, opened, &head, now);
     let response = match judge(gateway, &visitor, &asked, &head, has_cookie).await {
         Ok(session) => identity(gateway, &session, &head.headers),
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refused(refusal, gateway.0.site.scheme(), &asked.original.host),
     };
     told(finish(gateway, &visitor, response), answers)
 }
@@ -104,7 +104,7 @@ async fn judge(
     head: &Parts,
     has_cookie: bool,
 ) -> Result<Session, Response> {
-    let Original { method, path, uri } = &asked.original;
+    let Original { method, path, uri, .. } = &asked.original;
     let (headers, site) = (&head.headers, &gateway.0.site);
     if matches!(*method, Method::TRACE | Method::CONNECT) {
         return Err(Problem::METHOD.into_response()); // GW-09
@@ -112,9 +112,10 @@ async fn judge(
     if site.is_https() && asked.is_over_http {
         return Err(https_or_nothing(gateway, method, path, uri.query(), headers)); // TL-03
     }
-    let is_foreign = same_origin::check(method, headers, site, has_cookie).is_err()
-        || is_handshake(headers) && !same_origin::names_site(headers, site); // CS-06
-    if is_foreign {
+    let wants = Wants::of(path.as_str(), headers);
+    let is_read = visitor.session().is_none()
+        || same_origin::check_read(headers, wants == Wants::Page).is_ok();
+    if !is_read || check_origin(site, method, headers, is_handshake(headers), has_cookie).is_err() {
         return Err(Problem::CROSS_SITE.into_response());
     }
     if visitor.session().is_some() && gateway.0.revoked.standing() == Standing::Unknown {
@@ -139,12 +140,12 @@ fn is_handshake(headers: &HeaderMap) -> bool {
 fn identity(gateway: &Gateway, session: &Session, asked: &HeaderMap) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    attach(headers, &session.access);
-    if !headers.contains_key(AUTHORIZATION) {
+    let Some(authorization) = gateway.dialect().authorization(&session.access) else {
         return Problem::INTERNAL.into_response();
-    }
+    };
+    headers.insert(AUTHORIZATION, authorization);
     let user = &session.user;
-    headers.insert(USER_ID, HeaderValue::from(user.id.value()));
+    headers.insert(USER_ID, in_header(&user.id.to_string()));
     headers.insert(USERNAME, in_header(&user.username));
     headers.insert(EMAIL, in_header(user.email.as_deref().unwrap_or_default()));
     headers.insert(COOKIE, others(gateway, asked));
@@ -176,12 +177,18 @@ fn others(gateway: &Gateway, asked: &HeaderMap) -> HeaderValue {
     HeaderValue::from_bytes(&lines.join(&b"; "[..])).expect("parts of values are a value")
 }
 
-/// A refusal that nobody can take for a yes: elsewhere a prefetch is told 204, which a proxy would let pass.
-fn refused(refusal: Response) -> Response {
-    match refusal.status().is_success() {
-        true => Problem::SIGNED_OUT.into_response(),
-        false => refusal,
+/// A refusal that nobody can take for a yes: elsewhere a prefetch is told 204, which a proxy would let pass. And it
+/// leads to a whole address: Traefik takes a path for one of the socket that it has asked.
+fn refused(mut refusal: Response, scheme: &str, host: &HostName) -> Response {
+    if refusal.status().is_success() {
+        return Problem::SIGNED_OUT.into_response();
     }
+    let location = refusal.headers().get(LOCATION).and_then(|place| place.to_str().ok());
+    if let Some(path) = location.filter(|place| place.starts_with('/')) {
+        let place = HeaderValue::try_from(format!("{scheme}://{host}{path}"));
+        refusal.headers_mut().insert(LOCATION, place.expect("a host and a location are ASCII"));
+    }
+    refusal
 }
 
 /// The answer as the proxy understands it.

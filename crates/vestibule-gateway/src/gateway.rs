@@ -8,24 +8,28 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode, header};
+use opentelemetry::trace::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::watch;
-use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, TrustedHops, User};
+use vestibule_types::{Access, ClientAddress, Clock, Detail, Refresh, Token, TrustedHops};
 
+use crate::account::Account;
 use crate::arrival::HopSettings;
 use crate::cookie::SessionCookie;
+use crate::counts;
+use crate::dialect::{Dialect, is_elsewhere};
 use crate::ended::Ended;
 use crate::flight::{Flights, Refreshed};
 use crate::host::Hosts;
 use crate::plan::Plan;
-use crate::requests::{API, ME, attach, get, get_held, json, post, refresh_cookie};
+use crate::requests::{Answer, get, held, json};
 use crate::revoked::Revocations;
 use crate::seal::SealKeys;
-use crate::session::{Session, SessionUser, SpreadKey};
+use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
-use crate::upstream::{Outage, PATIENCE, SILENCE, Upstream};
+use crate::upstream::{Outage, PATIENCE, Upstream};
 use crate::visitor::Visitor;
 
 /// A token that a refresh brought so few seconds ago is not refreshed because of a 401; less for short lives.
@@ -106,6 +110,11 @@ impl Gateway {
         self.0.plan.store(Arc::new(plan));
     }
 
+    /// How the API is spoken to.
+    pub(crate) fn dialect(&self) -> Arc<Dialect> {
+        self.0.plan.load().dialect.clone()
+    }
+
     /// Name of the cookie by which scripts notice that the session is another.
     pub fn hint_name(&self) -> &'static str {
         self.0.cookie.hint_name()
@@ -164,6 +173,7 @@ impl Gateway {
             }
             Some(Refreshed::Outage(outage)) => Err(outage.into()),
             Some(Refreshed::Over) | None => {
+                counts::ended("refused");
                 visitor.end(now);
                 Err(NoAnswer::SignedOut)
             }
@@ -173,10 +183,13 @@ impl Gateway {
     /// One refresh for everybody who asks with this session's token; `None` if it has none.
     pub(crate) async fn refreshed(&self, session: &Session) -> Option<Refreshed> {
         let token = session.refresh.clone()?;
-        let (api, clock) = (self.0.api.clone(), self.0.clock.clone());
         let refresh = {
-            let token = token.clone();
-            || async move { refresh(&api, &token, &clock).await }.boxed()
+            let (parts, dialect, token) = (self.0.clone(), self.dialect(), token.clone());
+            || {
+                async move { counts::refresh(refresh(&parts, &dialect, &token).await) }
+                    .with_current_context()
+                    .boxed()
+            }
         };
         Some(self.0.flights.join(&token, refresh).await)
     }
@@ -211,7 +224,7 @@ impl Gateway {
             // What can't be repeated goes out once.
             Payload::Streamed(body) => {
                 let mut request = request.map(|()| body);
-                attach(request.headers_mut(), &session.access);
+                self.dialect().attach(request.headers_mut(), &session.access);
                 return Ok(self.send_by(way, visitor, request).await?);
             }
         };
@@ -221,7 +234,10 @@ impl Gateway {
             return Ok(response);
         }
         if session.refresh.is_none() {
-            visitor.end(self.0.clock.now());
+            if !self.is_nobody(visitor, &session.access).await? {
+                return Ok(response);
+            }
+            self.forget(visitor);
             return Err(NoAnswer::SignedOut);
         }
         self.renew(visitor, &session).await?;
@@ -255,14 +271,9 @@ impl Gateway {
     /// Whether the API refuses a token that it has just made. Then the account is gone; a 401 of one route
     /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
     async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
-        for request in ME.map(get_held) {
-            if self.send_as(&self.api_way(), visitor, &request, access).await?.status()
-                == StatusCode::UNAUTHORIZED
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let Some(request) = self.dialect().me() else { return Ok(false) };
+        let response = self.send_as(&self.api_way(), visitor, &request, access).await?;
+        Ok(response.status() == StatusCode::UNAUTHORIZED)
     }
 
     /// `GET /user/me` and its kind: the answer read as JSON, `None` for anything but 200.
@@ -274,7 +285,8 @@ impl Gateway {
         visitor: &Visitor,
         path: &str,
     ) -> Result<Option<T>, NoAnswer> {
-        let response = self.call(visitor, get_held(path)).await?;
+        let path = format!("{}{path}", self.dialect().prefix());
+        let response = self.call(visitor, held(Method::GET, &path, None)).await?;
         match response.status() {
             StatusCode::OK => Ok(Some(json(response).await?)),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -294,14 +306,8 @@ impl Gateway {
         path: &str,
         fields: Option<&Value>,
     ) -> Result<Option<Detail>, NoAnswer> {
-        let body = fields.map(|fields| Bytes::from(fields.to_string())).unwrap_or_default();
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{API}{path}"))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .expect("a path of ours");
-        let response = self.call(visitor, request).await?;
+        let path = format!("{}{path}", self.dialect().prefix());
+        let response = self.call(visitor, held(method, &path, fields)).await?;
         match response.status() {
             status if status.is_success() => Ok(None),
             StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
@@ -314,18 +320,30 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::call`].
-    pub async fn reload_user(&self, visitor: &Visitor) -> Result<User, NoAnswer> {
+    pub async fn reload_user(&self, visitor: &Visitor) -> Result<Account, NoAnswer> {
         let session = self.fresh(visitor).await?;
-        let [path, other_spelling] = ME;
-        let user = match self.read::<User>(visitor, path).await? {
-            Some(user) => user,
-            None => self.read(visitor, other_spelling).await?.ok_or(Outage::Failing)?,
-        };
+        // What an API does not tell is as it was at the login.
+        let Some(answer) = self.who(visitor).await? else { return Ok(session.user.into()) };
+        let account = self.dialect().account_in(&answer).ok_or(Outage::Failing)?;
         let session = visitor.session().unwrap_or(session);
-        if session.user != snapshot(&user) {
-            visitor.replace(Session { user: snapshot(&user), ..session }, self.0.clock.now());
+        if session.user != account.snapshot() {
+            visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
         }
-        Ok(user)
+        Ok(account)
+    }
+
+    /// What the API says of the visitor; `None` if it has no route for that.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub(crate) async fn who(&self, visitor: &Visitor) -> Result<Option<Answer>, NoAnswer> {
+        let Some(request) = self.dialect().me() else { return Ok(None) };
+        let answer = Answer::read(self.call(visitor, request).await?).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED => Err(NoAnswer::SignedOut),
+            status if status.is_success() => Ok(Some(answer)),
+            _ => Err(Outage::Failing.into()),
+        }
     }
 
     pub(crate) async fn send_as(
@@ -336,7 +354,7 @@ impl Gateway {
         access: &Token<Access>,
     ) -> Result<Response, Outage> {
         let mut request = request.clone().map(Body::from);
-        attach(request.headers_mut(), access);
+        self.dialect().attach(request.headers_mut(), access);
         self.send_by(way, visitor, request).await
     }
 
@@ -360,7 +378,14 @@ impl Gateway {
         mut request: Request,
     ) -> Result<Response, Outage> {
         request.extensions_mut().insert(ClientAddress(visitor.address()));
-        let response = way.upstream.send_within(request, way.patience, way.silence).await?;
+        let (request, other) = match way.is_identity {
+            true => self.dialect().spelled(request),
+            false => (request, None),
+        };
+        let mut response = way.upstream.send_within(request, way.patience, way.silence).await?;
+        if let Some(other) = other.filter(|_| is_elsewhere(response.status())) {
+            response = way.upstream.send_within(other, way.patience, way.silence).await?;
+        }
         if way.is_identity && !response.status().is_server_error() {
             self.tell_again();
         }
@@ -368,12 +393,7 @@ impl Gateway {
     }
 
     pub(crate) fn api_way(&self) -> AskedBy<'_> {
-        AskedBy {
-            upstream: &self.0.api,
-            patience: PATIENCE,
-            silence: Some(SILENCE),
-            is_identity: true,
-        }
+        AskedBy { upstream: &self.0.api, patience: PATIENCE, silence: None, is_identity: true }
     }
 }
 
@@ -382,7 +402,7 @@ pub(crate) struct AskedBy<'a> {
     pub(crate) upstream: &'a Upstream,
     /// For the head of the answer.
     pub(crate) patience: Duration,
-    /// For the next piece of its body.
+    /// For the next piece of its body; left out, what is usual.
     pub(crate) silence: Option<Duration>,
     /// Whether it is the API that makes the tokens.
     pub(crate) is_identity: bool,
@@ -401,36 +421,28 @@ fn says_invalid_token(headers: &HeaderMap) -> bool {
     challenges.filter_map(|value| value.to_str().ok()).any(|value| value.contains("invalid_token"))
 }
 
-async fn refresh(api: &Upstream, token: &Token<Refresh>, clock: &Clock) -> Refreshed {
-    let mut request = post("/refresh", "application/json", Bytes::new());
-    request.headers_mut().insert(header::COOKIE, refresh_cookie(token));
-    let response = match api.send(request).await {
-        Ok(response) => response,
-        Err(outage) => return Refreshed::Outage(outage),
+async fn refresh(parts: &Parts, dialect: &Dialect, token: &Token<Refresh>) -> Refreshed {
+    let Some(request) = dialect.refresh(token) else { return Refreshed::Over };
+    let answer = match parts.api.send(request).await {
+        Ok(response) => Answer::read(response).await,
+        Err(outage) => Err(outage),
     };
-    if response.headers().contains_key("x-vestibule-gateways-only") {
-        tracing::error!(
-            "the API does not know this gateway: both need the same feed key and the right time"
-        );
-        return Refreshed::Outage(Outage::Failing);
-    }
-    match response.status() {
-        StatusCode::OK => match Tokens::read(response, clock.now()).await {
-            Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
-            Err(outage) => Refreshed::Outage(outage),
-        },
+    match answer {
+        Ok(answer) if answer.headers.contains_key("x-vestibule-gateways-only") => {
+            tracing::error!(
+                "the API does not know this gateway: both need the same feed key and the right time"
+            );
+            Refreshed::Outage(Outage::Failing)
+        }
+        Ok(answer) if answer.status.is_success() => {
+            match Tokens::of(&answer, dialect, parts.clock.now()) {
+                Ok(tokens) => Refreshed::Tokens(Box::new(tokens)),
+                Err(outage) => Refreshed::Outage(outage),
+            }
+        }
         // Only these are definitive (G3); 409, 429 and 5xx say nothing of the session (RF-17).
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refreshed::Over,
-        _ => Refreshed::Outage(Outage::Failing),
-    }
-}
-
-/// What a session keeps of a user.
-pub(crate) fn snapshot(user: &User) -> SessionUser {
-    SessionUser {
-        id: user.id,
-        username: user.username.clone(),
-        name: user.name.clone(),
-        email: user.email.clone(),
+        Ok(answer) if dialect.is_over(answer.status, &answer.body) => Refreshed::Over,
+        Ok(_) => Refreshed::Outage(Outage::Failing),
+        Err(outage) => Refreshed::Outage(outage),
     }
 }

@@ -30,8 +30,8 @@ impl Guard {
 
     /// Where one rule protects and another does not, it is protected.
     pub(crate) fn covers(&self, path: &CanonicalPath) -> bool {
-        let is_among = |patterns: &[PathPattern]| patterns.iter().any(|rule| rule.matches(path));
-        is_among(&self.protect) || self.private && !is_among(&self.public)
+        let is_open = || self.public.iter().any(|rule| rule.matches_to_the_letter(path));
+        self.protect.iter().any(|rule| rule.matches(path)) || self.private && !is_open()
     }
 }
 
@@ -171,6 +171,9 @@ mod tests {
             ("/", false),
             ("/pricing", false),
             ("/pricing/eu", false),
+            ("/pricing/eu;x", false),
+            ("/pricing;x/eu", true),
+            ("/pricing%3Bx/eu", true),
             ("/Pricing", true),
             ("/prices", true),
             ("/pricing/../account", true),

@@ -7,9 +7,10 @@ use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
     REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use crate::cookie::{SessionCookie, name_set_by};
+use crate::cookie::SessionCookie;
+use crate::set_cookie::names_set_by;
 use crate::site::Site;
 
 /// What an upstream is told about the request, whatever the client said.
@@ -68,6 +69,33 @@ pub fn toward(
 /// matter of the connection (RFC 9113, 8.2.2).
 pub(crate) fn takes_trailers(from: &HeaderMap) -> bool {
     from.get(TE).is_some_and(|te| te.to_str().is_ok_and(|te| te.contains("trailers")))
+}
+
+/// Whether an answer's head says in one way only how long it is: two readers might choose differently (RFC 9112, 6.3).
+/// Another transfer coding than `chunked` is none that we could take off.
+pub(crate) fn has_one_length(version: Version, headers: &HeaderMap) -> bool {
+    let (mut lengths, mut codings) =
+        (headers.get_all(CONTENT_LENGTH).iter(), headers.get_all(TRANSFER_ENCODING).iter());
+    let is_number = |length: &HeaderValue| {
+        let text = length.to_str().unwrap_or_default();
+        text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
+    };
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match (lengths.next(), codings.next()) {
+        (None, None) => true,
+        (Some(length), None) => is_number(length) && lengths.next().is_none(),
+        (None, Some(coding)) => {
+            version == Version::HTTP_11 && is_chunked(coding) && codings.next().is_none()
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether an answer is a stream of events, which may be silent for as long as it likes.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// Asks for a WebSocket, or grants one: the only protocol that we change to (RFC 6455, 4.1; GW-15).
@@ -201,10 +229,11 @@ fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool)
     }
 }
 
-fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
+/// Keeps the cookies that an answer sets only if their names may pass.
+pub(crate) fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -> bool) {
     let lines: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
     headers.remove(SET_COOKIE);
-    for line in lines.into_iter().filter(|line| may_pass(name_set_by(line.as_bytes()))) {
+    for line in lines.into_iter().filter(|line| names_set_by(line.as_bytes()).all(&may_pass)) {
         headers.append(SET_COOKIE, line);
     }
 }
@@ -583,6 +612,8 @@ mod tests {
             ("set-cookie", "Vestibule_Hint=x; Domain=example.com"),
             ("set-cookie", "refresh_token=r; HttpOnly"),
             ("set-cookie", " Access_Token =a"),
+            ("set-cookie", "a=b, __Host-Http-vestibule=x; Path=/; Secure; HttpOnly"),
+            ("set-cookie", "a=b; Path=/, refresh_token=r"),
             ("set-cookie", "lang=de"),
         ]);
         let left = |make_fit: fn(&mut HeaderMap, &SessionCookie)| {
@@ -591,6 +622,6 @@ mod tests {
             headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>()
         };
         assert_eq!(left(from_api), ["theme=dark; Path=/", "lang=de"]);
-        assert_eq!(left(from_upstream).len(), 4);
+        assert_eq!(left(from_upstream).len(), 5);
     }
 }

@@ -3,10 +3,14 @@
 //! A browser holds one sealed cookie and nothing else; behind the gateway the API sees a bearer
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
+mod account;
 mod arrival;
+mod asked;
 mod browser;
 mod caching;
 mod cookie;
+mod counts;
+mod dialect;
 mod ended;
 mod explain;
 mod feed;
@@ -16,6 +20,7 @@ mod forward_auth;
 mod gateway;
 mod guard;
 pub mod headers;
+mod heard;
 mod host;
 mod original;
 mod pass;
@@ -31,15 +36,19 @@ mod route;
 pub mod same_origin;
 mod seal;
 mod session;
+mod set_cookie;
 mod sign;
 mod site;
 mod stream;
 mod tokens;
+pub mod trace;
 mod upstream;
 mod visitor;
 
+pub use account::{Account, AccountId};
 pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
+pub use dialect::{Dialect, InvalidDialect};
 pub use explain::Explanation;
 pub use feed::FeedLost;
 pub use gateway::{Gateway, GatewaySettings, NoAnswer};
@@ -54,6 +63,7 @@ pub use return_path::ReturnPath;
 pub use route::{HostPolicy, InvalidRoute, InvalidSize, RouteSpec, Size, TokenPolicy};
 pub use seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
 pub use session::{InvalidSessionTag, Session, SessionChange, SessionTag, SessionUser, SpreadKey};
+pub use set_cookie::SetCookie;
 pub use sign::SignIn;
 pub use site::{InvalidSite, Site};
 pub use upstream::{HealthCheck, InvalidUpstream, Outage, Upstream, UpstreamSpec};

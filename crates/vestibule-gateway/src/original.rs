@@ -14,6 +14,8 @@ pub(crate) struct Original {
     pub(crate) path: CanonicalPath,
     /// The canonical path and the query.
     pub(crate) uri: Uri,
+    /// By which of its names the site was called.
+    pub(crate) host: HostName,
 }
 
 /// Why it can't be read, for whoever set the proxy up.
@@ -42,7 +44,7 @@ impl Original {
     /// [`BadForwarding`]: it is refused, and nothing is guessed.
     pub(crate) fn read(head: &Parts, hosts: &Hosts) -> Result<Self, BadForwarding> {
         let headers = &head.headers;
-        check_host(headers, hosts)?;
+        let host = host(headers, hosts)?;
         let suffix = suffix(&head.uri);
         let target = agreed("target", all(headers, &TARGETS).chain(suffix.map(str::as_bytes)))?;
         // Only who appends the path keeps the method (Envoy); the others ask by GET, whatever was sent.
@@ -53,7 +55,7 @@ impl Original {
         }?;
         let method = Method::from_bytes(method).map_err(|_| BadForwarding::Malformed("method"))?;
         let (path, uri) = parsed(target).ok_or(BadForwarding::Malformed("target"))?;
-        Ok(Self { method, path, uri })
+        Ok(Self { method, path, uri, host })
     }
 }
 
@@ -63,13 +65,13 @@ fn suffix(uri: &Uri) -> Option<&str> {
 }
 
 /// The host is one of the site's: `Host`, unless the proxy puts its own there and forwards the client's.
-fn check_host(headers: &HeaderMap, hosts: &Hosts) -> Result<(), BadForwarding> {
+fn host(headers: &HeaderMap, hosts: &Hosts) -> Result<HostName, BadForwarding> {
     let forwarded = HeaderName::from_static("x-forwarded-host");
     let name = if headers.contains_key(&forwarded) { forwarded } else { HOST };
     let host = agreed("host", headers.get_all(name).iter().map(HeaderValue::as_bytes))?;
     let host = std::str::from_utf8(host).ok().and_then(|host| host.parse::<HostName>().ok());
     match host.ok_or(BadForwarding::Malformed("host"))? {
-        host if hosts.contain(&host) => Ok(()),
+        host if hosts.contain(&host) => Ok(host),
         _ => Err(BadForwarding::ForeignHost),
     }
 }

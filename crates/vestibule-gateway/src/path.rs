@@ -63,10 +63,15 @@ impl<'a> Segment<'a> {
 
     /// What rules go by: decoded, and without `;parameters`, which some servers ignore.
     pub fn name(self) -> Cow<'a, str> {
-        match decoded(self.0).expect("parsing has checked every escape") {
+        match self.decoded() {
             Cow::Borrowed(text) => Cow::Borrowed(without_parameters(text)),
             Cow::Owned(text) => Cow::Owned(without_parameters(&text).to_owned()),
         }
+    }
+
+    /// What servers see that know of no parameters: decoded, and whole.
+    pub fn decoded(self) -> Cow<'a, str> {
+        decoded(self.0).expect("parsing has checked every escape")
     }
 }
 
@@ -172,11 +177,20 @@ enum Piece {
 pub struct InvalidPattern(&'static str);
 
 impl PathPattern {
-    /// Whether the rule covers `path`.
+    /// Whether the rule covers `path` for anybody who may read it: what protects goes by this.
     pub fn matches(&self, path: &CanonicalPath) -> bool {
-        let mut segments = path.segments();
-        let admits = |piece: &Piece| segments.next().is_some_and(|segment| piece.admits(segment));
-        self.pieces.iter().all(admits) && (self.and_below || segments.next().is_none())
+        self.matches_names(path.segments().map(Segment::name))
+    }
+
+    /// Whether it covers `path` for servers, too, to which `;parameters` are part of a name: what opens goes by
+    /// this (GW-06).
+    pub fn matches_to_the_letter(&self, path: &CanonicalPath) -> bool {
+        self.matches(path) && self.matches_names(path.segments().map(Segment::decoded))
+    }
+
+    fn matches_names<'a>(&self, mut names: impl Iterator<Item = Cow<'a, str>>) -> bool {
+        let admits = |piece: &Piece| names.next().is_some_and(|name| piece.admits(&name));
+        self.pieces.iter().all(admits) && (self.and_below || names.next().is_none())
     }
 }
 
@@ -227,10 +241,10 @@ impl Piece {
         }
     }
 
-    fn admits(&self, segment: Segment<'_>) -> bool {
+    fn admits(&self, name: &str) -> bool {
         match self {
             Self::AnyOne => true,
-            Self::Exactly(name) => segment.name() == *name,
+            Self::Exactly(exactly) => name == exactly,
         }
     }
 }
@@ -414,6 +428,21 @@ mod tests {
             ("/a.b", "/a%2Eb", true),
         ] {
             assert_eq!(pattern(text).matches(&path(raw)), covered, "{text} and {raw}");
+        }
+    }
+
+    #[test]
+    fn gw_06_to_the_letter_parameters_are_part_of_a_name() {
+        for (text, raw, covered) in [
+            ("/open/**", "/open/a", true),
+            ("/open/**", "/%6fpen/a;x", true),
+            ("/open/*", "/open/a;x", true),
+            ("/open/**", "/open;x/a", false),
+            ("/open/**", "/open%3Bx/a", false),
+            ("/open", "/open;", false),
+            ("/open", "/shut", false),
+        ] {
+            assert_eq!(pattern(text).matches_to_the_letter(&path(raw)), covered, "{text}, {raw}");
         }
     }
 

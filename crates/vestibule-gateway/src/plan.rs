@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::dialect::Dialect;
 use crate::guard::Guard;
 use crate::path::{CanonicalPath, PathPattern};
 use crate::route::{InvalidRoute, Route, RouteSpec, Size};
@@ -13,6 +14,8 @@ use crate::upstream::Upstream;
 /// Which requests go where, and which need a session.
 #[derive(Debug)]
 pub struct Plan {
+    /// How the API is spoken to.
+    pub(crate) dialect: Arc<Dialect>,
     guard: Guard,
     /// In order: those of the settings, the API's, the UI's.
     routes: Vec<Arc<Route>>,
@@ -23,6 +26,8 @@ pub struct Plan {
 pub struct PlanSettings {
     /// The API that the sessions are of.
     pub api: Upstream,
+    /// What is particular about it.
+    pub dialect: Dialect,
     /// The web server that has the site's other pages, if there is one.
     pub ui: Option<Upstream>,
     /// Further routes, with what each leads to; the first that covers a path takes it.
@@ -42,6 +47,7 @@ impl PlanSettings {
     pub fn new(api: Upstream) -> Self {
         Self {
             api,
+            dialect: Dialect::default(),
             ui: None,
             routes: Vec::new(),
             protect: Vec::new(),
@@ -59,8 +65,8 @@ pub(crate) enum Way {
     Ours,
     /// To an upstream.
     Theirs(Arc<Route>),
-    /// There are routes for this path, but none for this method.
-    NotThisMethod,
+    /// There are routes for this path, but none for this method: those that there are, for `Allow` (RFC 9110, 10.2.1).
+    OtherMethods(String),
 }
 
 /// What is ours whatever the settings say: ways in and out, health, and files of our own.
@@ -72,7 +78,8 @@ impl Plan {
     /// # Errors
     /// [`InvalidRoute`], in words for whoever wrote the settings.
     pub fn new(settings: PlanSettings) -> Result<Self, InvalidRoute> {
-        let PlanSettings { api, ui, routes, protect, private, public, body_limit } = settings;
+        let PlanSettings { api, dialect, ui, routes, protect, private, public, body_limit } =
+            settings;
         let named = |path: &str, to: &str| format!("{path} = {to}").parse::<RouteSpec>();
         let mut all = Vec::new();
         for (spec, upstream) in &routes {
@@ -82,12 +89,16 @@ impl Plan {
             let is_identity = spec.to == "api";
             all.push(Route::new(spec, upstream.clone(), is_identity, body_limit)?);
         }
-        all.push(Route::new(&named("/api/v1/**", "api")?, api, true, body_limit)?);
+        for prefix in dialect.prefixes() {
+            let spec = named(&format!("{prefix}/**"), "api token=attach")?;
+            all.push(Route::new(&spec, api.clone(), true, body_limit)?);
+        }
         if let Some(ui) = ui {
             all.push(Route::new(&named("/**", "ui")?, ui, false, body_limit)?);
         }
         let routes = all.into_iter().map(Arc::new).collect();
-        Ok(Self { guard: Guard::new(protect, private, public), routes })
+        let dialect = Arc::new(dialect);
+        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes })
     }
 
     /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer.
@@ -97,12 +108,13 @@ impl Plan {
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.
     pub(crate) fn elsewhere(&self, method: &Method, path: &CanonicalPath) -> Way {
-        let mut covering = self.routes.iter().filter(|route| route.covers(path)).peekable();
-        if covering.peek().is_none() {
-            return Way::Ours;
+        let covering = || self.routes.iter().filter(|route| route.covers(path));
+        if let Some(route) = covering().find(|route| route.admits(method)) {
+            return Way::Theirs(route.clone());
         }
-        let route = covering.find(|route| route.admits(method));
-        route.map_or(Way::NotThisMethod, |route| Way::Theirs(route.clone()))
+        let methods: Vec<&str> =
+            covering().flat_map(|route| &route.methods).map(Method::as_str).collect();
+        if methods.is_empty() { Way::Ours } else { Way::OtherMethods(methods.join(", ")) }
     }
 
     /// Why the guard covers `path`.
@@ -119,9 +131,9 @@ impl Plan {
     pub(crate) fn guards(&self, path: &CanonicalPath, way: &Way) -> bool {
         match way {
             Way::Theirs(route) if route.needs_role() => true,
-            Way::Theirs(route) => route.guard.unwrap_or_else(|| self.guard.covers(path)),
+            Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
             Way::Ours if is_ours(path) => false,
-            Way::Ours | Way::NotThisMethod => self.guard.covers(path),
+            Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }
     }
 }

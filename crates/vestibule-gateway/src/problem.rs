@@ -21,7 +21,8 @@ pub struct Problem {
 
 impl Problem {
     /// Every problem there is.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 25] = [
+        Self::MALFORMED,
         Self::BAD_PATH,
         Self::BAD_BODY,
         Self::BAD_FORWARDING,
@@ -30,15 +31,13 @@ impl Problem {
         Self::CROSS_SITE,
         Self::UNTRUSTED_HOP,
         Self::FORBIDDEN,
-        Self::UPGRADE_REFUSED,
         Self::NOT_FOUND,
         Self::METHOD,
-        Self::BODY_TOO_SLOW,
+        Self::REQUEST_LATE,
         Self::TOO_LARGE,
         Self::BODY_TOO_LARGE,
         Self::TARGET_TOO_LONG,
         Self::MISDIRECTED,
-        Self::TOO_MANY_REQUESTS,
         Self::HEAD_TOO_LARGE,
         Self::INTERNAL,
         Self::SESSION_TOO_LARGE,
@@ -46,12 +45,13 @@ impl Problem {
         Self::UNREACHABLE,
         Self::FAILING,
         Self::OVERLOADED,
-        Self::BUSY,
         Self::STALE,
         Self::SLOW,
-        Self::STOPPING,
     ];
 
+    /// It is not HTTP as it is written, or two parsers could read it differently (GW-15).
+    pub const MALFORMED: Self =
+        Self::new(400, "malformed_request", "Malformed request", "The request is malformed.");
     /// A path that guard and upstream might read differently (GW-05).
     pub const BAD_PATH: Self =
         Self::new(400, "bad_path", "Malformed address", "The address is malformed.");
@@ -67,7 +67,7 @@ impl Problem {
     );
     /// The site is served over https only.
     pub const HTTPS_REQUIRED: Self =
-        Self::new(403, "https_required", "https required", "This site is served over https only.");
+        Self::new(400, "https_required", "https required", "This site is served over https only.");
     /// A page or call that needs a session, and there is none.
     pub const SIGNED_OUT: Self = Self::new(401, "signed_out", "Not signed in", "Not authenticated");
     /// A request to change something that did not come from this site (CS-01).
@@ -87,25 +87,14 @@ impl Problem {
     /// The visitor is signed in, and lacks the role or tier that the route asks for.
     pub const FORBIDDEN: Self =
         Self::new(403, "forbidden", "Not allowed", "This account is not allowed to do this.");
-    /// A WebSocket, or another protocol, that the route does not take.
-    pub const UPGRADE_REFUSED: Self = Self::new(
-        403,
-        "upgrade_refused",
-        "Upgrade refused",
-        "This address does not change to another protocol.",
-    );
     /// There is nothing at this address.
     pub const NOT_FOUND: Self = Self::new(404, "not_found", "Not found", "Not Found");
     /// The address is right, the method isn't.
     pub const METHOD: Self =
         Self::new(405, "method_not_allowed", "Method not allowed", "Method Not Allowed");
-    /// The body did not arrive in time (RL-02).
-    pub const BODY_TOO_SLOW: Self = Self::new(
-        408,
-        "body_too_slow",
-        "Body too slow",
-        "The body of the request did not arrive in time.",
-    );
+    /// The request did not arrive in time (RL-02).
+    pub const REQUEST_LATE: Self =
+        Self::new(408, "request_late", "Request too slow", "The request did not arrive in time.");
     /// The body is over the limit of our own forms.
     pub const TOO_LARGE: Self =
         Self::new(413, "too_large", "Body too large", "The body is too large.");
@@ -126,14 +115,6 @@ impl Problem {
         "Another host",
         "The host that was asked for is not served here.",
     );
-    /// More requests or connections from one address than are let in.
-    pub const TOO_MANY_REQUESTS: Self = Self::new(
-        429,
-        "too_many_requests",
-        "Too many requests",
-        "Too many requests came from this address.",
-    )
-    .after(1);
     /// The head is over the limit: its fields, or their number (RL-01).
     pub const HEAD_TOO_LARGE: Self = Self::new(
         431,
@@ -183,9 +164,6 @@ impl Problem {
         "The server behind this site has too much to do at the moment.",
     )
     .after(2);
-    /// This process has as much to do as it may (RL-03).
-    pub const BUSY: Self =
-        Self::new(503, "busy", "Busy", "This site has too much to do at the moment.").after(1);
     /// Nothing is known, or nothing new enough, of sessions that were ended elsewhere (RV-03).
     pub const STALE: Self = Self::new(
         503,
@@ -194,9 +172,6 @@ impl Problem {
         "Whether this session was ended elsewhere can't be found out at the moment.",
     )
     .after(2);
-    /// The process is about to end, and takes nothing new.
-    pub const STOPPING: Self =
-        Self::new(503, "stopping", "Stopping", "This server is being restarted.").after(1);
     /// The upstream took too long.
     pub const SLOW: Self = Self::new(
         504,

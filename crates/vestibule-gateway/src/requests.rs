@@ -4,47 +4,28 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
-use vestibule_types::{Access, Refresh, Token};
+use serde_json::Value;
 
-use crate::tokens::LARGEST_ANSWER;
 use crate::upstream::Outage;
 
-/// Where the API's routes are.
-pub(crate) const API: &str = "/api/v1";
-
-/// Who a token speaks for: as the brief calls it, and as the FastAPI backend alone declares it.
-pub(crate) const ME: [&str; 2] = ["/user/me", "/user/me/"];
+/// Largest answer of the API that is read whole, in bytes.
+const LARGEST_ANSWER: usize = 256 * 1024;
 
 pub(crate) fn get(path: &str) -> Request {
     http::Request::get(path).body(Body::empty()).expect("a path of ours")
 }
 
-pub(crate) fn get_held(path: &str) -> http::Request<Bytes> {
-    http::Request::get(format!("{API}{path}")).body(Bytes::new()).expect("a path of ours")
-}
-
-pub(crate) fn post(path: &str, kind: &'static str, body: Bytes) -> Request {
-    let request = http::Request::post(format!("{API}{path}")).header(header::CONTENT_TYPE, kind);
-    request.body(Body::from(body)).expect("a path of ours")
-}
-
-/// `Authorization: Bearer …`, in place of whatever was there.
-pub(crate) fn attach(headers: &mut HeaderMap, access: &Token<Access>) {
-    headers.remove(header::AUTHORIZATION);
-    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", access.reveal())) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
+/// A call with a JSON body or none, held whole.
+pub(crate) fn held(method: Method, path: &str, body: Option<&Value>) -> http::Request<Bytes> {
+    let mut request = http::Request::builder().method(method).uri(path);
+    if body.is_some() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
     }
-}
-
-pub(crate) fn refresh_cookie(token: &Token<Refresh>) -> HeaderValue {
-    let value = HeaderValue::try_from(format!("refresh_token={}", token.reveal()));
-    let mut value = value.expect("it came out of a header");
-    value.set_sensitive(true);
-    value
+    let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+    request.body(body).expect("a path of ours")
 }
 
 pub(crate) fn retry_after(headers: &HeaderMap) -> u64 {
@@ -53,7 +34,29 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> u64 {
 }
 
 pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Outage> {
+    serde_json::from_slice(&whole(response).await?).map_err(|_| Outage::Failing)
+}
+
+/// An answer of the API, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// `null` if it is no JSON.
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// # Errors
+    /// [`Outage`] if it breaks off, or has no end in sight.
+    pub(crate) async fn read(response: Response) -> Result<Self, Outage> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = serde_json::from_slice(&whole(response).await?).unwrap_or_default();
+        Ok(Self { status, headers, body })
+    }
+}
+
+async fn whole(response: Response) -> Result<Bytes, Outage> {
     let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-    let body = body.map_err(|_| Outage::Broken)?.to_bytes();
-    serde_json::from_slice(&body).map_err(|_| Outage::Failing)
+    Ok(body.map_err(|_| Outage::Broken)?.to_bytes())
 }

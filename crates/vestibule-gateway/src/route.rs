@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::gateway::AskedBy;
 use crate::passage::Passage;
 use crate::path::{CanonicalPath, InvalidPattern, PathPattern};
-use crate::upstream::{PATIENCE, SILENCE, Upstream};
+use crate::upstream::{PATIENCE, Upstream};
 
 /// A route as settings describe it. What is left out has the default that it names.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -29,7 +29,8 @@ pub struct RouteSpec {
     pub strip: Option<String>,
     /// What becomes of the access token. Below `/api/` it is attached, elsewhere there is none.
     pub token: Option<TokenPolicy>,
-    /// Whether a session is needed. Left out, `--protect`, `--private` and `--public` decide.
+    /// Whether a session is needed. Left out, `--protect`, `--private` and `--public` decide; and also where it is
+    /// not needed, for a path that is the route's only without its `;parameters`.
     pub guard: Option<bool>,
     /// Roles of which the visitor has to have one; then a session is needed.
     #[serde(default)]
@@ -191,9 +192,11 @@ pub(crate) struct Route {
     /// As the settings write it.
     pub(crate) text: Arc<str>,
     pattern: PathPattern,
-    methods: Vec<Method>,
+    /// All, if there are none.
+    pub(crate) methods: Vec<Method>,
     pub(crate) upstream: Upstream,
-    strip: Option<String>,
+    /// How many segments are cut off.
+    strip: usize,
     pub(crate) token: TokenPolicy,
     /// `None` leaves it to the guard's own patterns.
     pub(crate) guard: Option<bool>,
@@ -228,15 +231,16 @@ impl Route {
         if spec.guard == Some(false) && !(spec.roles.is_empty() && spec.tiers.is_empty()) {
             return Err(wrong("guard = false, but roles or tiers need a session".to_owned()));
         }
-        if spec.head_timeout == Some(0) || spec.idle_timeout == Some(0) {
-            return Err(wrong("a timeout has to be a second or more".to_owned()));
+        let timeouts = [spec.head_timeout, spec.idle_timeout];
+        if timeouts.into_iter().flatten().any(|seconds| !(1..=LONGEST).contains(&seconds)) {
+            return Err(wrong(format!("a timeout has to be from 1 to {LONGEST} seconds, a year")));
         }
         Ok(Self {
             text: spec.path.as_str().into(),
             pattern,
             methods: methods(spec)?,
             upstream,
-            strip: spec.strip.as_deref().map(|strip| prefix(spec, strip)).transpose()?,
+            strip: spec.strip.as_deref().map_or(Ok(0), |strip| prefix(spec, strip))?,
             token,
             guard: spec.guard,
             roles: spec.roles.clone(),
@@ -259,15 +263,20 @@ impl Route {
         self.methods.is_empty() || self.methods.contains(method)
     }
 
+    /// Whether this route says that `path` needs a session. What it opens, it opens to the letter: its upstream
+    /// may know of no parameters.
+    pub(crate) fn guard(&self, path: &CanonicalPath) -> Option<bool> {
+        self.guard.filter(|guard| *guard || self.pattern.matches_to_the_letter(path))
+    }
+
     pub(crate) fn needs_role(&self) -> bool {
         !self.roles.is_empty() || !self.tiers.is_empty()
     }
 
-    /// Whom to ask, and how long to wait; a stream may be silent for as long as it likes, unless settings say otherwise.
-    pub(crate) fn way(&self, is_stream: bool) -> AskedBy<'_> {
-        let silence = if is_stream { self.silence } else { self.silence.or(Some(SILENCE)) };
-        let Self { upstream, patience, is_identity, .. } = self;
-        AskedBy { upstream, patience: *patience, silence, is_identity: *is_identity }
+    /// Whom to ask, and how long to wait.
+    pub(crate) fn way(&self) -> AskedBy<'_> {
+        let Self { upstream, patience, silence, is_identity, .. } = self;
+        AskedBy { upstream, patience: *patience, silence: *silence, is_identity: *is_identity }
     }
 
     /// For whoever counts.
@@ -275,19 +284,21 @@ impl Route {
         Passage { route: self.text.clone(), upstream: Some(self.upstream.name().clone()) }
     }
 
-    /// The request's target as the upstream gets it. What is cut off is cut off the canonical path.
+    /// The request's target as the upstream gets it: whole segments are cut off, whatever their parameters.
     pub(crate) fn target(&self, uri: &Uri) -> Uri {
-        let Some(strip) = &self.strip else { return uri.clone() };
-        let rest = match uri.path().strip_prefix(strip.as_str()) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
-            _ => return uri.clone(),
-        };
-        let slash = if rest.is_empty() { "/" } else { "" };
+        if self.strip == 0 {
+            return uri.clone();
+        }
+        let rest = uri.path().match_indices('/').nth(self.strip);
+        let rest = rest.map_or("/", |(at, _)| &uri.path()[at..]);
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let target: Result<PathAndQuery, _> = format!("{slash}{rest}{query}").parse();
-        target.map(Uri::from).unwrap_or_else(|_| uri.clone())
+        let target: Result<PathAndQuery, _> = format!("{rest}{query}").parse();
+        target.map(Uri::from).expect("parts of a target are a target")
     }
 }
+
+/// Longest timeout, in seconds: what is much longer can't be added to a time.
+const LONGEST: u64 = 365 * 24 * 60 * 60;
 
 fn methods(spec: &RouteSpec) -> Result<Vec<Method>, InvalidRoute> {
     let read = |text: &String| match text.parse::<Method>() {
@@ -297,14 +308,16 @@ fn methods(spec: &RouteSpec) -> Result<Vec<Method>, InvalidRoute> {
     spec.methods.iter().map(read).collect()
 }
 
-/// What is cut off has to be in front of everything that the route covers, or the answer would depend on the path.
-fn prefix(spec: &RouteSpec, strip: &str) -> Result<String, InvalidRoute> {
+/// Segments of what is cut off. It has to be in front of everything that the route covers, or the answer would
+/// depend on the path.
+fn prefix(spec: &RouteSpec, strip: &str) -> Result<usize, InvalidRoute> {
     let strip = strip.trim_end_matches('/');
-    let is_path = CanonicalPath::parse(strip).is_ok_and(|path| path.as_str() == strip);
+    let path = CanonicalPath::parse(strip).ok().filter(|path| path.as_str() == strip);
     let covered = spec.path.strip_suffix("/**").unwrap_or(&spec.path);
-    let rest = covered.strip_prefix(strip);
-    match rest {
-        Some(rest) if is_path && (rest.is_empty() || rest.starts_with('/')) => Ok(strip.to_owned()),
+    match (covered.strip_prefix(strip), path) {
+        (Some(rest), Some(path)) if rest.is_empty() || rest.starts_with('/') => {
+            Ok(path.segments().count())
+        }
         _ => Err(InvalidRoute::new(
             &spec.path,
             format!("strip = {strip} is not the beginning of the path"),
@@ -371,7 +384,8 @@ mod tests {
             ("/x = u methods=get", "not a method"),
             ("/x = u guard=perhaps", "invalid type"),
             ("/x = u guard=false tiers=1", "need a session"),
-            ("/x = u head-timeout=0", "a second or more"),
+            ("/x = u head-timeout=0", "from 1 to"),
+            ("/x = u idle-timeout=9223372036854775807", "a year"),
             ("/x/** = u strip=/y", "not the beginning"),
             ("/xy/** = u strip=/x", "not the beginning"),
             ("/x/** = u strip=x", "not the beginning"),
@@ -408,10 +422,27 @@ mod tests {
             ("/api/pay/", "/"),
             ("/api/pay/a/b?c=d", "/a/b?c=d"),
             ("/api/pay/api/pay", "/api/pay"),
-            ("/api/pay;x/a", "/api/pay;x/a"),
+            ("/api/pay;x/a", "/a"),
+            ("/api/pay%3Bx/a;y", "/a;y"),
         ] {
             assert_eq!(route.target(&uri.parse().unwrap()), target, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_prefix_may_have_a_segment_that_is_any() {
+        let route = route("/teams/*/files/** = u strip=/teams/*").unwrap();
+        assert_eq!(route.target(&"/teams/red/files/a".parse().unwrap()), "/files/a");
+    }
+
+    #[test]
+    fn gw_06_a_route_opens_to_the_letter_and_shuts_in_every_spelling() {
+        let path = |raw| CanonicalPath::parse(raw).unwrap();
+        let open = route("/dashboard/open/** = u guard=false").unwrap();
+        assert_eq!(open.guard(&path("/dashboard/open/a;x")), Some(false));
+        assert_eq!(open.guard(&path("/dashboard/open;x/secret")), None);
+        let shut = route("/pay/** = u guard=true").unwrap();
+        assert_eq!(shut.guard(&path("/pay;x/a")), Some(true));
     }
 
     #[test]

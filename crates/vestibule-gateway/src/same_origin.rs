@@ -67,14 +67,10 @@ pub fn check_handshake(
 /// [`CrossSite`] if it has.
 pub fn check_read(headers: &HeaderMap, is_page: bool) -> Result<(), CrossSite> {
     match at_most_one(headers, &SEC_FETCH_SITE)? {
-        Some("cross-site" | "same-site") if !is_page => Err(CrossSite),
-        _ => Ok(()),
+        None | Some("none" | "same-origin") => Ok(()),
+        Some(_) if is_page => Ok(()),
+        Some(_) => Err(CrossSite),
     }
-}
-
-/// Whether `Origin` is there, once, and is the site's.
-pub(crate) fn names_site(headers: &HeaderMap, site: &Site) -> bool {
-    matches!(at_most_one(headers, &ORIGIN), Ok(Some(origin)) if site.admits_origin(origin))
 }
 
 fn at_most_one<'a>(
@@ -187,6 +183,61 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_bytes(b"https://app.example.com\xff").unwrap());
         assert!(!passes(&Method::POST, &headers, false));
+    }
+
+    /// As [`EXPECTED`], for the handshake of a socket; and of a stream of events where that differs.
+    const SOCKETS: [&str; 6] = ["?+-----", "-------", "?+-----", "-------", "-------", "-------"];
+    const STREAMS: [&str; 6] = ["?+-----", "-------", "++-----", "-------", "-------", "-------"];
+
+    #[test]
+    fn cs_06_the_whole_matrix_of_handshakes() {
+        for (is_socket, expected) in [(true, SOCKETS), (false, STREAMS)] {
+            for (fetch_site, row) in SITES.iter().zip(expected) {
+                for (origin, expected) in ORIGINS.iter().zip(row.chars()) {
+                    let fields = fetch_site.map(|value| ("sec-fetch-site", value)).into_iter();
+                    let fields = fields.chain(origin.map(|value| ("origin", value)));
+                    let headers = request(&fields.collect::<Vec<_>>());
+                    for has_cookie in [false, true] {
+                        let passes = check_handshake(&headers, &site(), is_socket, has_cookie);
+                        let may = expected == '+' || (expected == '?' && !has_cookie);
+                        assert_eq!(passes.is_ok(), may, "{headers:?} {is_socket} {has_cookie}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cs_06_a_header_there_twice_opens_nothing() {
+        let ours = "https://app.example.com";
+        for fields in [
+            [("origin", ours), ("origin", ours)],
+            [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
+        ] {
+            for is_socket in [false, true] {
+                assert!(check_handshake(&request(&fields), &site(), is_socket, false).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn cs_05_what_is_no_page_is_read_by_our_own_pages_and_by_hand_alone() {
+        for (fetch_site, data, page) in [
+            (None, true, true),
+            (Some("none"), true, true),
+            (Some("same-origin"), true, true),
+            (Some("same-site"), false, true),
+            (Some("cross-site"), false, true),
+            (Some("Same-Origin"), false, true),
+        ] {
+            let fields: Vec<_> =
+                fetch_site.map(|value| ("sec-fetch-site", value)).into_iter().collect();
+            let headers = request(&fields);
+            assert_eq!(check_read(&headers, false).is_ok(), data, "{fetch_site:?}");
+            assert_eq!(check_read(&headers, true).is_ok(), page, "{fetch_site:?}");
+        }
+        let twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
+        assert!(check_read(&request(&twice), true).is_err());
     }
 
     #[test]

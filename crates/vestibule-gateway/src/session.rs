@@ -3,8 +3,9 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use vestibule_types::{Access, Refresh, Token, UserId};
+use vestibule_types::{Access, Refresh, Token};
 
+use crate::account::AccountId;
 use crate::seal::{NoRandomness, SealKeys};
 
 /// What one browser's session cookie holds. Whoever has one opened it from an authentic cookie, or has
@@ -36,8 +37,8 @@ pub struct Session {
 /// The user as pages need to know one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SessionUser {
-    /// Number of the account.
-    pub id: UserId,
+    /// Identity of the account.
+    pub id: AccountId,
     /// Public handle.
     pub username: String,
     /// What the person wants to be called.
@@ -183,7 +184,7 @@ impl Session {
             ends_at: now + 7 * 24 * 3_600,
             persistent: true,
             user: SessionUser {
-                id: UserId::new(7),
+                id: AccountId::Number(7),
                 username: "ada".to_owned(),
                 name: "Ada Lovelace".to_owned(),
                 email: Some("ada@example.com".to_owned()),
@@ -295,6 +296,18 @@ mod tests {
     fn se_05_a_session_shows_no_token() {
         let shown = format!("{:?}", Session::sample(0));
         assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_session_remembers_an_account_of_any_identity_and_reads_what_was_sealed_before() {
+        let before = r#"{"id":7,"username":"ada","name":"Ada Lovelace","email":"ada@example.com"}"#;
+        let user: SessionUser = serde_json::from_str(before).unwrap();
+        assert_eq!(user, Session::sample(0).user);
+        assert_eq!(serde_json::to_string(&user).unwrap(), before, "and is read by those before");
+        let uuid = AccountId::Text("0199e7f2-6f3b".into());
+        let user = SessionUser { id: uuid, email: None, ..user };
+        let text = serde_json::to_string(&user).unwrap();
+        assert_eq!(serde_json::from_str::<SessionUser>(&text).unwrap(), user);
     }
 
     #[test]

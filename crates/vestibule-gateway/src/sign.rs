@@ -4,16 +4,17 @@ use std::mem::take;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde_json::Value;
-use vestibule_types::{Access, Detail, Token, User};
+use vestibule_types::Detail;
 
+use crate::account::{Account, AccountId};
+use crate::counts;
 use crate::flight::Refreshed;
-use crate::gateway::{Gateway, snapshot};
-use crate::requests::{ME, attach, get_held, json, post, refresh_cookie, retry_after};
+use crate::gateway::Gateway;
+use crate::requests::{Answer, retry_after};
 use crate::session::{Session, SessionTag};
 use crate::tokens::Tokens;
 use crate::upstream::Outage;
@@ -49,24 +50,46 @@ impl Gateway {
         password: &str,
         remember: bool,
     ) -> Result<SignIn, Outage> {
-        // An API that does not know the last one passes over it.
-        let fields = [("username", identifier), ("password", password), ("remember_me", "false")];
-        let fields = &fields[..if remember { 2 } else { 3 }];
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = post("/login", "application/x-www-form-urlencoded", form.into());
-        let response = self.send(visitor, request).await?;
-        match response.status() {
-            StatusCode::OK => {
-                let tokens = Tokens::read(response, self.0.clock.now()).await?;
-                self.begin(visitor, tokens, remember).await?;
+        let dialect = self.dialect();
+        let request = dialect.login(identifier, password, remember);
+        let answer = Answer::read(self.send(visitor, request).await?).await?;
+        match answer.status {
+            status if dialect.is_signed_in(status) => {
+                let tokens = Tokens::of(&answer, &dialect, self.0.clock.now())?;
+                let account = self.account_of(visitor, &tokens, &answer, identifier).await?;
+                self.begin(visitor, tokens, &account, remember).await?;
                 Ok(SignIn::Done)
             }
-            StatusCode::UNAUTHORIZED
-            | StatusCode::UNPROCESSABLE_ENTITY
-            | StatusCode::BAD_REQUEST => Ok(SignIn::Wrong),
-            StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(response.headers()))),
+            StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(&answer.headers))),
+            status if dialect.is_wrong(status) => Ok(SignIn::Wrong),
             _ => Err(Outage::Failing),
         }
+    }
+
+    /// Whose tokens these are. An API without a route for that may tell it beside them; at least it is somebody who
+    /// signed in under this name.
+    async fn account_of(
+        &self,
+        visitor: &Visitor,
+        tokens: &Tokens,
+        login: &Answer,
+        identifier: &str,
+    ) -> Result<Account, Outage> {
+        let dialect = self.dialect();
+        if let Some(request) = dialect.me() {
+            let answer = Answer::read(
+                self.send_as(&self.api_way(), visitor, &request, &tokens.access).await?,
+            )
+            .await?;
+            return dialect.account_in(&answer).ok_or(Outage::Failing);
+        }
+        Ok(dialect.account(&login.body).unwrap_or_else(|| Account {
+            id: AccountId::Text(Box::default()),
+            username: identifier.to_owned(),
+            name: identifier.to_owned(),
+            email: None,
+            profile_image_url: String::new(),
+        }))
     }
 
     /// A new session with these tokens is the visitor's.
@@ -74,9 +97,9 @@ impl Gateway {
         &self,
         visitor: &Visitor,
         tokens: Tokens,
+        account: &Account,
         persistent: bool,
     ) -> Result<(), Outage> {
-        let user = self.user_of(visitor, &tokens.access).await?.ok_or(Outage::Failing)?;
         let now = self.0.clock.now();
         let session = Session {
             sid: SessionTag::random().map_err(|_| Outage::Failing)?,
@@ -85,7 +108,7 @@ impl Gateway {
             began: now,
             ends_at: tokens.session_end(now, persistent),
             persistent,
-            user: snapshot(&user),
+            user: account.snapshot(),
             access: tokens.access,
             refresh: tokens.refresh.map(|refresh| refresh.token),
         };
@@ -93,6 +116,7 @@ impl Gateway {
             self.sign_out(visitor).await;
         }
         visitor.replace(session, now);
+        counts::begun();
         Ok(())
     }
 
@@ -106,15 +130,21 @@ impl Gateway {
         visitor: &Visitor,
         fields: &Value,
     ) -> Result<Option<Detail>, Outage> {
-        let request = post("/user", "application/json", fields.to_string().into());
-        let response = self.send(visitor, request).await?;
-        match response.status() {
-            StatusCode::CREATED | StatusCode::OK => Ok(None),
+        let dialect = self.dialect();
+        let request = dialect.register(fields).ok_or(Outage::Failing)?;
+        let answer = Answer::read(self.send(visitor, request).await?).await?;
+        match answer.status {
+            status if status.is_success() => Ok(None),
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST | StatusCode::CONFLICT => {
-                json(response).await.map(Some)
+                Ok(Some(dialect.refusal(&answer.body)))
             }
             _ => Err(Outage::Failing),
         }
+    }
+
+    /// Whether the API makes accounts.
+    pub fn registers(&self) -> bool {
+        self.dialect().registers()
     }
 
     /// Signs the visitor out: here at once, and at the API with both tokens. A sign-out can't fail for the
@@ -122,6 +152,7 @@ impl Gateway {
     pub async fn sign_out(&self, visitor: &Visitor) {
         let Some(session) = visitor.session() else { return };
         self.end(&session);
+        counts::ended("signed_out");
         visitor.end(self.0.clock.now());
         // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
         let told = {
@@ -138,8 +169,8 @@ impl Gateway {
     }
 
     /// Tells the API of a sign-out; if it does not answer, again as soon as it has answered anything (RV-11).
-    async fn confirm(&self, visitor: Visitor, session: Session) -> Result<(), Outage> {
-        let told = self.revoke(&visitor, session.clone()).await;
+    async fn confirm(&self, visitor: Visitor, mut session: Session) -> Result<(), Outage> {
+        let told = self.revoke(&visitor, &mut session).await;
         if told.is_err() && !session.is_over(self.0.clock.now()) {
             let mut unconfirmed = self.0.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner);
             if unconfirmed.len() < MOST_UNCONFIRMED {
@@ -178,20 +209,43 @@ impl Gateway {
         }
     }
 
-    async fn revoke(&self, visitor: &Visitor, mut session: Session) -> Result<(), Outage> {
+    /// Has the API end `session`, which from then on holds the newest tokens that there are of it.
+    async fn revoke(&self, visitor: &Visitor, session: &mut Session) -> Result<(), Outage> {
         if self.0.clock.now() >= session.access_until {
             // The FastAPI backend wants a live access token even here.
-            if let Some(Refreshed::Tokens(tokens)) = self.refreshed(&session).await {
-                session = tokens.renew(&session);
+            if let Some(Refreshed::Tokens(tokens)) = self.refreshed(session).await {
+                *session = tokens.renew(session);
             }
         }
-        let mut request = post("/logout", "application/json", Bytes::new());
-        attach(request.headers_mut(), &session.access);
-        if let Some(cookie) = session.refresh.as_ref().map(refresh_cookie) {
-            request.headers_mut().insert(header::COOKIE, cookie);
+        let told = self.say_goodbye(visitor, session).await;
+        if told != Err(Outage::Failing) {
+            return told;
         }
+        // That backend also fails if it has heard of the one token already, and does not look at the other then. Whether
+        // there is anything left to end, it says when asked for the next tokens.
+        match self.refreshed(session).await {
+            Some(Refreshed::Over) => Ok(()),
+            Some(Refreshed::Tokens(tokens)) if tokens.access != session.access => {
+                *session = tokens.renew(session);
+                self.say_goodbye(visitor, session).await
+            }
+            _ => told,
+        }
+    }
+
+    /// Shows the API both tokens. A refusal is its last word, since saying the same again changes nothing; and if it
+    /// knows no way to sign out, there is nobody to tell.
+    async fn say_goodbye(&self, visitor: &Visitor, session: &Session) -> Result<(), Outage> {
+        let request = self.dialect().logout(&session.access, session.refresh.as_ref());
+        let Some(request) = request else { return Ok(()) };
         match self.send(visitor, request).await?.status() {
-            status if status.is_success() || status == StatusCode::UNAUTHORIZED => Ok(()),
+            status if status.is_success() || status.is_redirection() => Ok(()),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Outage::Failing),
+            StatusCode::UNAUTHORIZED => Ok(()),
+            status if status.is_client_error() => {
+                tracing::warn!(status = status.as_u16(), "the API refused a sign-out");
+                Ok(())
+            }
             _ => Err(Outage::Failing),
         }
     }
@@ -206,23 +260,8 @@ impl Gateway {
     pub fn forget(&self, visitor: &Visitor) {
         if let Some(session) = visitor.session() {
             self.end(&session);
+            counts::ended("account_gone");
         }
         visitor.end(self.0.clock.now());
-    }
-
-    async fn user_of(
-        &self,
-        visitor: &Visitor,
-        access: &Token<Access>,
-    ) -> Result<Option<User>, Outage> {
-        for request in ME.map(get_held) {
-            let response = self.send_as(&self.api_way(), visitor, &request, access).await?;
-            match response.status() {
-                StatusCode::OK => return json(response).await.map(Some),
-                status if status.is_server_error() => return Err(Outage::Failing),
-                _ => {}
-            }
-        }
-        Ok(None)
     }
 }

@@ -1,6 +1,7 @@
 //! Answers and sockets that live long: they end with the session that they were opened in, and with the server.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use metrics::gauge;
+use tokio::io::copy_bidirectional;
 
 use crate::gateway::Gateway;
+use crate::heard::Heard;
 use crate::passage::Stopping;
 use crate::session::Session;
+use crate::upstream::UnderWay;
 
 /// Why a stream is over before its time.
 pub(crate) type Over = BoxFuture<'static, ()>;
@@ -104,23 +108,43 @@ impl HttpBody for Until {
     }
 }
 
-/// Joins both sides of an upgraded connection, byte for byte, until either closes or `over` comes true.
-pub(crate) fn tunnel(client: OnUpgrade, upstream: OnUpgrade, over: Over) {
-    tokio::spawn(async move {
-        let _open = Open::new("socket");
-        let (client, upstream) = match tokio::try_join!(client, upstream) {
-            Ok(both) => both,
-            Err(error) => return tracing::debug!(%error, "a socket was not opened after all"),
-        };
-        let (mut client, mut upstream) = (TokioIo::new(client), TokioIo::new(upstream));
-        tokio::select! {
-            done = tokio::io::copy_bidirectional(&mut client, &mut upstream) => match done {
-                Ok((up, down)) => tracing::debug!(up_bytes = up, down_bytes = down, "a socket was closed"),
-                Err(error) => tracing::debug!(%error, "a socket broke"),
-            },
-            () = over => tracing::info!("a socket was closed: its session is over, or the server stops"),
-        }
-    });
+/// Both sides of an upgraded connection.
+pub(crate) struct Socket {
+    pub(crate) client: OnUpgrade,
+    pub(crate) upstream: OnUpgrade,
+    /// How long it may be silent, both ways.
+    pub(crate) silence: Option<Duration>,
+    /// The upstream counts it among what it has to do.
+    pub(crate) under_way: Option<Arc<UnderWay>>,
+}
+
+impl Socket {
+    /// Joins both sides, byte for byte, until both have closed, one breaks, or `over` comes true.
+    pub(crate) fn join(self, over: Over) {
+        tokio::spawn(async move {
+            let Self { client, upstream, silence, under_way } = self;
+            let _counted = (Open::new("socket"), under_way);
+            let (client, upstream) = match tokio::try_join!(client, upstream) {
+                Ok(both) => both,
+                Err(error) => return tracing::debug!(%error, "a socket was not opened after all"),
+            };
+            let heard = Heard::default();
+            let mut client = heard.on(TokioIo::new(client));
+            let mut upstream = heard.on(TokioIo::new(upstream));
+            tokio::select! {
+                done = copy_bidirectional(&mut client, &mut upstream) => match done {
+                    Ok((up, down)) => {
+                        tracing::debug!(up_bytes = up, down_bytes = down, "a socket was closed");
+                    }
+                    Err(error) => tracing::debug!(%error, "a socket broke"),
+                },
+                () = heard.nothing_for(silence) => tracing::debug!("a socket was silent for too long"),
+                () = over => {
+                    tracing::info!("a socket was closed: its session is over, or the server stops");
+                }
+            }
+        });
+    }
 }
 
 /// Counts one stream or socket for as long as it is open.

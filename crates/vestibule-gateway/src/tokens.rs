@@ -1,24 +1,17 @@
-//! What an API's `/login` and `/refresh` answer: an access token in the body, a refresh token in a cookie.
-//! Ours, or a FastAPI backend's that has no `iat` and never rotates.
+//! What an API's login and refresh answer: an access token and a refresh token, each in the body or in a cookie.
+//! Ours, or a FastAPI backend's that has no `iat` and never rotates, or any other's in its [`Dialect`].
 
-use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use vestibule_types::{Access, Refresh, Token, TokenAnswer};
+use serde_json::Value;
+use vestibule_types::{Access, Refresh, Token};
 
+use crate::dialect::{BodyPath, Dialect, Hands, Place, cookie_set};
+use crate::requests::Answer;
 use crate::session::Session;
 use crate::upstream::Outage;
-
-/// Largest answer of the API that is read whole, in bytes.
-pub(crate) const LARGEST_ANSWER: usize = 256 * 1024;
-
-/// Life of a token that does not say, in seconds: the contract's.
-const USUAL_ACCESS_LIFE: i64 = 30 * 60;
-const USUAL_SESSION_LIFE: i64 = 7 * 24 * 60 * 60;
 
 /// Most seconds that a session lives whose owner is not to be remembered, if the API does not know of such
 /// sessions and would have it live on: the life that ours gives them by default.
@@ -31,13 +24,13 @@ pub(crate) struct Tokens {
     pub(crate) access: Token<Access>,
     pub(crate) access_from: i64,
     pub(crate) access_until: i64,
-    /// `None` if the answer sets none.
-    pub(crate) refresh: Option<RefreshCookie>,
+    /// `None` if the answer hands out none.
+    pub(crate) refresh: Option<RefreshToken>,
 }
 
-/// A refresh token as the API's cookie has it.
+/// A refresh token as the API hands it out.
 #[derive(Clone, Debug)]
-pub(crate) struct RefreshCookie {
+pub(crate) struct RefreshToken {
     pub(crate) token: Token<Refresh>,
     /// When it dies.
     until: i64,
@@ -47,40 +40,47 @@ pub(crate) struct RefreshCookie {
 }
 
 impl Tokens {
-    /// Reads a 200 of `/login` or `/refresh`, received at `now`.
-    pub(crate) async fn read(response: Response, now: i64) -> Result<Self, Outage> {
-        let refresh = refresh_token(response.headers());
-        let body = Limited::new(response.into_body(), LARGEST_ANSWER).collect().await;
-        let body = body.map_err(|_| Outage::Broken)?.to_bytes();
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|_| Outage::Failing)?;
-        let times = Times::of(answer.access_token.reveal());
-        let life = times.as_ref().map_or(USUAL_ACCESS_LIFE, |times| times.life_from(now));
-        let issued = times.and_then(|times| times.iat);
+    /// Reads a good answer to a login or a refresh, received at `now`.
+    ///
+    /// # Errors
+    /// [`Outage::Failing`] if there is no access token in it.
+    pub(crate) fn of(answer: &Answer, dialect: &Dialect, now: i64) -> Result<Self, Outage> {
+        let hands = &dialect.hands;
+        let access = Found::at(&hands.access, answer).ok_or(Outage::Failing)?;
+        let times = Times::of(&access.token);
+        let said = seconds_at(hands.expires_in.as_ref(), answer);
+        let of_token = || times.as_ref()?.life_from(now);
+        let life = said.or_else(of_token).or(access.max_age).unwrap_or(hands.access_life);
+        let issued = times.as_ref().and_then(|times| times.iat);
+        let refresh = hands.refresh.as_ref().and_then(|place| Found::at(place, answer));
+        let said = seconds_at(hands.refresh_expires_in.as_ref(), answer);
         Ok(Self {
-            access: answer.access_token,
+            access: Token::from(access.token),
             access_from: now,
-            access_until: now + life,
-            refresh: refresh
-                .map(|(token, max_age)| RefreshCookie::new(token, max_age, issued, now)),
+            access_until: now.saturating_add(life),
+            refresh: refresh.map(|found| RefreshToken::of(found, said, issued, hands, now)),
         })
     }
 
     /// When a session ends that began at `began` and goes on with these tokens; with the access token, if
     /// there is no other.
     pub(crate) fn session_end(&self, began: i64, persistent: bool) -> i64 {
-        match &self.refresh {
-            None => self.access_until,
-            Some(cookie) if persistent || cookie.is_short => cookie.until,
-            Some(cookie) => cookie.until.min(began.saturating_add(SHORT_SESSION_LIFE)),
+        let (until, is_short) = match &self.refresh {
+            Some(refresh) => (refresh.until, refresh.is_short),
+            None => (self.access_until, false),
+        };
+        if persistent || is_short {
+            return until;
         }
+        until.min(began.saturating_add(SHORT_SESSION_LIFE))
     }
 
     /// The same session, going on with these tokens.
     pub(crate) fn renew(&self, session: &Session) -> Session {
         let (refresh, ends_at) = match &self.refresh {
-            Some(cookie) => {
+            Some(refresh) => {
                 let ends_at = self.session_end(session.began, session.persistent);
-                (Some(cookie.token.clone()), ends_at)
+                (Some(refresh.token.clone()), ends_at)
             }
             None => (session.refresh.clone(), session.ends_at),
         };
@@ -111,15 +111,63 @@ fn claims<T: DeserializeOwned>(token: &str) -> Option<T> {
     serde_json::from_slice(&claims).ok()
 }
 
-impl RefreshCookie {
-    /// `max_age` is the cookie's; `issued`, by the API's clock, is the access token's that came with it. Without
-    /// the first, the token itself says when it dies.
-    fn new(token: Token<Refresh>, max_age: Option<i64>, issued: Option<i64>, now: i64) -> Self {
-        let of_claims = || Some(Times::of(token.reveal())?.exp.saturating_sub(issued?).max(0));
-        let short = max_age.is_none().then(of_claims).flatten();
-        let life = max_age.or(short).unwrap_or(USUAL_SESSION_LIFE);
-        Self { until: now.saturating_add(life), is_short: short.is_some(), token }
+impl RefreshToken {
+    /// `said` is what the answer says of its life, `issued` when the access token beside it was made, by the API's
+    /// clock: a token that is answered again is older than its answer. One in a cookie that ends with the browser is a
+    /// short one, if the token itself tells when it dies.
+    fn of(found: Found, said: Option<i64>, issued: Option<i64>, hands: &Hands, now: i64) -> Self {
+        let times = Times::of(&found.token);
+        let since = |start: i64| times.as_ref().map(|times| times.exp.saturating_sub(start).max(0));
+        let own = match found.is_in_cookie {
+            true => issued.and_then(since),
+            false => since(issued.or(times.as_ref().and_then(|times| times.iat)).unwrap_or(now)),
+        };
+        let is_open = said.is_none() && found.is_in_cookie && !found.has_end;
+        let life = said.or(found.max_age).or(own).unwrap_or(hands.refresh_life);
+        Self {
+            until: now.saturating_add(life),
+            is_short: is_open && own.is_some(),
+            token: Token::from(found.token),
+        }
     }
+}
+
+/// A token as an answer has it.
+struct Found {
+    token: String,
+    /// Seconds, if it is in a cookie that says so.
+    max_age: Option<i64>,
+    is_in_cookie: bool,
+    /// Whether the cookie outlives the browser.
+    has_end: bool,
+}
+
+impl Found {
+    /// What can't be put into a header or a cookie is no token (RFC 6265, 4.1.1: cookie-octet).
+    fn at(place: &Place, answer: &Answer) -> Option<Self> {
+        let found = match place {
+            Place::Body(path) => {
+                let token = path.of(&answer.body)?.as_str()?.to_owned();
+                Self { token, max_age: None, is_in_cookie: false, has_end: false }
+            }
+            Place::Cookie(name) => {
+                let cookie = cookie_set(&answer.headers, name)?;
+                let (max_age, has_end) = (cookie.max_age, cookie.has_end);
+                Self { token: cookie.value, max_age, is_in_cookie: true, has_end }
+            }
+        };
+        let is_legal = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+        (!found.token.is_empty() && found.token.bytes().all(is_legal)).then_some(found)
+    }
+}
+
+/// A number of seconds; some write it as a text.
+fn seconds_at(path: Option<&BodyPath>, answer: &Answer) -> Option<i64> {
+    let seconds = match path?.of(&answer.body)? {
+        Value::String(text) => text.parse().ok()?,
+        value => value.as_i64()?,
+    };
+    Some(seconds.max(0))
 }
 
 /// When a token was made and when it dies, by the clock of who made it. Claims are read here, not believed:
@@ -135,24 +183,12 @@ impl Times {
         claims(token)
     }
 
-    /// Seconds that a token lives which has just been made.
-    fn life_from(&self, now: i64) -> i64 {
-        self.exp.saturating_sub(self.iat.unwrap_or(now)).max(0)
+    /// Seconds that a token lives which has just been made. One that does not say when that was, and is dead by our
+    /// clock, tells of another clock and not of its life (F12).
+    fn life_from(&self, now: i64) -> Option<i64> {
+        let life = self.exp.saturating_sub(self.iat.unwrap_or(now));
+        (self.iat.is_some() || life > 0).then_some(life.max(0))
     }
-}
-
-/// The `refresh_token` that an answer sets, and the cookie's `Max-Age`.
-fn refresh_token(headers: &HeaderMap) -> Option<(Token<Refresh>, Option<i64>)> {
-    headers.get_all(header::SET_COOKIE).iter().rev().find_map(|line| {
-        let line = line.to_str().ok()?;
-        let mut parts = line.split(';').map(str::trim);
-        let value = parts.next()?.strip_prefix("refresh_token=")?.trim_matches('"');
-        let max_age = parts.find_map(|part| {
-            let (name, value) = part.split_once('=')?;
-            name.eq_ignore_ascii_case("max-age").then(|| value.parse::<i64>().ok())?
-        });
-        (!value.is_empty()).then(|| (Token::from(value.to_owned()), max_age))
-    })
 }
 
 #[cfg(test)]
@@ -163,6 +199,8 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::Tokens;
+    use crate::dialect::Dialect;
+    use crate::requests::Answer;
     use crate::session::Session;
     use crate::upstream::Outage;
 
@@ -176,7 +214,7 @@ mod tests {
         let body = format!(r#"{{"access_token":"{access}","token_type":"bearer"}}"#);
         let response =
             Response::builder().header("set-cookie", cookie).body(Body::from(body)).unwrap();
-        Tokens::read(response, NOW).await
+        Tokens::of(&Answer::read(response).await?, &Dialect::default(), NOW)
     }
 
     #[tokio::test]
@@ -185,6 +223,7 @@ mod tests {
             (r#"{"exp":5000,"iat":3200}"#, 1800),
             (r#"{"exp":1001800}"#, 1800),
             (r#"{"exp":10,"iat":3200}"#, 0),
+            (r#"{"exp":999999}"#, 1800),
             (r#"{"sub":"no times"}"#, 1800),
         ] {
             let tokens = read(&jwt(claims), "").await.unwrap();
@@ -202,6 +241,9 @@ mod tests {
             ),
             ("refresh_token=\"abc\"; max-age=60", Some(("abc", 60))),
             ("refresh_token=abc", Some(("abc", 604_800))),
+            ("refresh_token = abc ; Max-Age = 60", Some(("abc", 60))),
+            ("refresh_token=abc; Comment=\u{e9}; Max-Age=60; Max-Age=7", Some(("abc", 7))),
+            ("Refresh_Token=abc", None),
             ("refresh_token=\"\"; Max-Age=0", None),
             ("other=abc", None),
         ] {
@@ -256,7 +298,13 @@ mod tests {
 
     #[tokio::test]
     async fn er_04_an_answer_that_makes_no_sense_is_an_outage() {
-        let response = Response::new(Body::from("<html>it works</html>"));
-        assert_eq!(Tokens::read(response, NOW).await.unwrap_err(), Outage::Failing);
+        for body in ["<html>it works</html>", "", "null", "[]", "{}", r#"{"access_token":7}"#] {
+            let answer = Answer::read(Response::new(Body::from(body))).await.unwrap();
+            let read = Tokens::of(&answer, &Dialect::default(), NOW);
+            assert_eq!(read.unwrap_err(), Outage::Failing, "{body}");
+        }
+        for token in ["a b", "a;b", "a,b", "a\\u0022b", "a\\r\\nb", "", "\u{e9}"] {
+            assert_eq!(read(token, "").await.unwrap_err(), Outage::Failing, "{token}");
+        }
     }
 }

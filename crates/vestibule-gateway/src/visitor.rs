@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::account::AccountId;
 use crate::headers::Forwarding;
 use crate::session::{Session, SessionChange};
 use crate::site::Site;
@@ -78,7 +79,13 @@ impl Visitor {
         (state.change.clone(), state.changed_at)
     }
 
-    pub(crate) fn address(&self) -> IpAddr {
+    /// Whose session it is, as it stands now.
+    pub fn user(&self) -> Option<AccountId> {
+        self.state().session.as_ref().map(|session| session.user.id.clone())
+    }
+
+    /// Where the request came from.
+    pub fn address(&self) -> IpAddr {
         self.0.address
     }
 

@@ -18,6 +18,11 @@ pub struct Arrival {
 }
 
 impl TrustedHops {
+    /// Whether nobody is believed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether what comes from `address` is believed.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|range| range.contains(address))

@@ -51,11 +51,6 @@ pub(crate) fn words(problem: Problem) -> Words {
             "You are signed in, but your account has no right to this page.",
             "If it should, ask the people who run this site.",
         ),
-        "upgrade_refused" => (
-            "That can't be done here",
-            "A program asked for a lasting connection that this address doesn't offer.",
-            "Start again from the front page.",
-        ),
         "not_found" => (
             "There's no page here",
             "The address may be mistyped, or the page has moved.",
@@ -66,7 +61,12 @@ pub(crate) fn words(problem: Problem) -> Words {
             "This address takes no visit of this kind.",
             "Start again from the front page.",
         ),
-        "body_too_slow" => (
+        "malformed_request" => (
+            "This request can't be read",
+            "A program sent something that this site doesn't understand.",
+            "Start again from the front page.",
+        ),
+        "request_late" => (
             "That took too long to arrive",
             "Your connection was too slow or broke off while sending. Nothing was saved.",
             "Check your connection, go back and send it again.",
@@ -91,11 +91,6 @@ pub(crate) fn words(problem: Problem) -> Words {
             "Your browser asked for a name that isn't served here.",
             "Check the address, or come in by the link that you were given.",
         ),
-        "too_many_requests" => (
-            "A little too fast",
-            "Too many requests came from your connection in a short time.",
-            "Wait a moment, then try again.",
-        ),
         "head_too_large" => (
             "Your browser sends too much",
             "The cookies for this site, or what an extension adds, are larger than we take in.",
@@ -116,7 +111,7 @@ pub(crate) fn words(problem: Problem) -> Words {
             "A service behind this page didn't answer in time. It's not your fault.",
             "Try again in a moment.",
         ),
-        "upstream_overloaded" | "busy" => (
+        "upstream_overloaded" => (
             "A lot is going on right now",
             "More is being asked of this site than it can do at once. It's not your fault.",
             "Try again in a moment.",
@@ -126,9 +121,6 @@ pub(crate) fn words(problem: Problem) -> Words {
             "We can't check at the moment whether your session is still good, so we don't show this page.",
             "Try again in a moment.",
         ),
-        "stopping" => {
-            ("We'll be right back", "This site is being restarted.", "Try again in a moment.")
-        }
         _ => (
             "Something broke on our side",
             "It's not your fault, and we have made a note of it.",

@@ -10,24 +10,33 @@ use crate::settings::{ApiArgs, SiteArgs, Switch};
 /// Shortest life of a token off loopback, in seconds (JW-11): rotation needs a life far above network delay.
 const LEAST_LIFE: i64 = 300;
 
-/// The setting, or localhost with the port that is listened on.
+/// The setting, or localhost with the port that is listened on; https where TLS is spoken.
 pub(crate) fn public_site(args: &SiteArgs, socket: &TcpListener) -> Result<Site, RunError> {
     if let Some(site) = &args.site_url {
         return Ok(site.clone());
     }
     let port = socket.local_addr()?.port();
-    let site = format!("http://localhost:{port}").parse();
+    let scheme = if args.edge.tls_cert.is_some() { "https" } else { "http" };
+    let site = format!("{scheme}://localhost:{port}").parse();
     site.map_err(|error| RunError::Setting(format!("--site-url {error}")))
 }
 
 /// Off loopback only https will do: cookies and passwords would cross the network in the clear (DF-01).
 pub(crate) fn check_site(
+    args: &SiteArgs,
     site: &Site,
     socket: &TcpListener,
     weak: &mut Vec<String>,
 ) -> Result<(), RunError> {
     if site.is_https() {
         return Ok(());
+    }
+    if args.edge.tls_cert.is_some() {
+        let said = format!(
+            "--site-url {} is http, but --tls-cert makes the site speak TLS. Say https://… or leave one of them out",
+            site.origin()
+        );
+        return Err(RunError::Setting(said));
     }
     if !site.is_loopback() {
         let said = format!(
@@ -38,7 +47,7 @@ pub(crate) fn check_site(
     }
     if !is_loopback(socket)? {
         let said = format!(
-            "--site-listen {} is open to other machines, but the site {} is http. Put https in front and say so: --site-url https://…",
+            "--site-listen {} is open to other machines, but the site {} is http. Put https in front and say so: --site-url https://…, or give --tls-cert and --tls-key",
             socket.local_addr()?,
             site.origin()
         );
@@ -46,6 +55,16 @@ pub(crate) fn check_site(
     }
     weak.push("the site is http, which is for this machine only".to_owned());
     Ok(())
+}
+
+/// Whether other machines reach the site: by its public address, or because it speaks TLS to them itself.
+pub(crate) fn is_exposed(
+    site: &Site,
+    args: &SiteArgs,
+    socket: &TcpListener,
+) -> Result<bool, std::io::Error> {
+    let speaks_tls = args.edge.tls_cert.is_some();
+    Ok(!site.is_loopback() || speaks_tls && !is_loopback(socket)?)
 }
 
 /// What weakens the API is for loopback only, and said aloud (JW-11, DF-01, DF-02).

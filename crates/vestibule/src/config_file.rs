@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vestibule_gateway::{RouteSpec, UpstreamSpec};
+use vestibule_gateway::{Dialect, RouteSpec, UpstreamSpec};
 
 /// What the file says; without a file, nothing.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ConfigFile {
+    /// What is particular about the API, if it is not ours.
+    pub api: Option<Dialect>,
     /// Servers behind the site, by the names that routes use.
     #[serde(default)]
     pub upstreams: BTreeMap<String, UpstreamSpec>,
@@ -30,12 +32,14 @@ pub enum ConfigError {
         cause: std::io::Error,
     },
     /// It is not what it should be.
-    #[error("--config {path} is not right: {cause}")]
+    #[error("--config {path} is not right in line {line}: {cause}")]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// Where, and why.
-        cause: toml::de::Error,
+        /// Where; of a table whose keys contradict one another, where it begins.
+        line: usize,
+        /// Why.
+        cause: String,
     },
 }
 
@@ -47,6 +51,11 @@ impl ConfigFile {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let failed = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
         let text = std::fs::read_to_string(path).map_err(failed)?;
-        toml::from_str(&text).map_err(|cause| ConfigError::Wrong { path: path.to_owned(), cause })
+        toml::from_str(&text).map_err(|cause| {
+            let before = cause.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = 1 + before.matches('\n').count();
+            let cause = cause.message().trim_end().replace('\n', "; ");
+            ConfigError::Wrong { path: path.to_owned(), line, cause }
+        })
     }
 }

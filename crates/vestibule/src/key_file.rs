@@ -149,7 +149,7 @@ impl Follower {
 /// What changes when a file does. The time is that of the last change of any kind, rights included; unlike the
 /// time of writing, no copying tool sets it back.
 #[derive(Eq, PartialEq)]
-struct Stamp {
+pub(crate) struct Stamp {
     device: u64,
     inode: u64,
     length: u64,
@@ -157,7 +157,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok()?;
         Some(Self {
             device: file.dev(),

@@ -1,6 +1,7 @@
 //! Settings, sockets, wiring. The parts themselves are in the crates below; here they are put together, the
 //! same way for the binary and for the tests.
 
+mod access;
 mod allowed;
 pub mod config_file;
 pub mod key_file;
@@ -14,4 +15,6 @@ pub mod run;
 pub mod secrets;
 pub mod server;
 pub mod settings;
+#[cfg(feature = "otlp")]
+pub mod traces;
 pub mod wiring;

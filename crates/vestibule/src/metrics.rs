@@ -1,15 +1,24 @@
 //! What is counted, as text for Prometheus, on a socket of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::header;
-use metrics::{Unit, describe_counter, describe_gauge};
+use http::{Method, StatusCode, header};
+use metrics::{
+    Label, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
+use vestibule_gateway::trace::method_of;
 
 /// How often the exporter tidies up what grows.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Upper ends of what is told apart, in seconds: from memory to what somebody would give up on.
+const BUCKETS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 /// Starts counting in this process, and answers what serves the counts: `GET /metrics`.
 ///
@@ -18,7 +27,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`BuildError`] if this process counts already.
 pub fn start() -> Result<Router, BuildError> {
-    let handle = PrometheusBuilder::new().install_recorder()?;
+    let handle = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
     describe();
     let exporter = handle.clone();
     tokio::spawn(async move {
@@ -27,9 +36,69 @@ pub fn start() -> Result<Router, BuildError> {
             exporter.run_upkeep();
         }
     });
-    let text =
-        async move || ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render());
+    const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let text = async move || ([(header::CONTENT_TYPE, KIND)], handle.render());
     Ok(Router::new().route("/metrics", get(text)))
+}
+
+/// A request has come.
+pub(crate) fn begun(role: &'static str) {
+    gauge!("vestibule_http_requests_in_flight", "role" => role).increment(1);
+}
+
+/// The last byte of its answer is sent, or its client has left.
+pub(crate) fn ended(role: &'static str) {
+    gauge!("vestibule_http_requests_in_flight", "role" => role).decrement(1);
+}
+
+/// An answer has begun; without a status the client left before it did. Nothing that a client chooses is a label as
+/// it stands: else he would choose how much we have to remember (RL-07).
+pub(crate) fn answered(
+    role: &'static str,
+    method: &Method,
+    route: Option<Arc<str>>,
+    upstream: Option<Arc<str>>,
+    status: Option<StatusCode>,
+) {
+    let status = status.map_or(NONE, |status| SharedString::from(status.as_u16().to_string()));
+    let mut labels = way(role, route, upstream);
+    labels.push(Label::new("method", method_of(method)));
+    labels.push(Label::new("status", status));
+    counter!("vestibule_http_requests_total", labels).increment(1);
+}
+
+/// How long the head of an answer was waited for.
+pub(crate) fn waited(
+    role: &'static str,
+    route: Option<Arc<str>>,
+    upstream: Option<Arc<str>>,
+    status: StatusCode,
+    waited: Duration,
+) {
+    let mut labels = way(role, route, upstream);
+    labels.push(Label::new("class", class_of(status)));
+    histogram!("vestibule_http_request_seconds", labels).record(waited);
+}
+
+const NONE: SharedString = SharedString::const_str("none");
+
+fn way(role: &'static str, route: Option<Arc<str>>, upstream: Option<Arc<str>>) -> Vec<Label> {
+    let or_none = |name: Option<Arc<str>>| name.map_or(NONE, SharedString::from);
+    vec![
+        Label::new("role", role),
+        Label::new("route", or_none(route)),
+        Label::new("upstream", or_none(upstream)),
+    ]
+}
+
+fn class_of(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
 }
 
 /// docs/operations.md says more of each.
@@ -37,7 +106,55 @@ fn describe() {
     describe_counter!(
         "vestibule_http_requests_total",
         Unit::Count,
-        "Requests answered, by role and status."
+        "Requests answered, by role, route, upstream, method and status."
+    );
+    describe_histogram!(
+        "vestibule_http_request_seconds",
+        Unit::Seconds,
+        "Time to the head of an answer, by role, route, upstream and class of status."
+    );
+    describe_gauge!(
+        "vestibule_http_requests_in_flight",
+        Unit::Count,
+        "Requests whose answer is not sent to its end, by role."
+    );
+    describe_histogram!(
+        "vestibule_upstream_seconds",
+        Unit::Seconds,
+        "Time to the head of an upstream's answer, by upstream and outcome."
+    );
+    describe_counter!(
+        "vestibule_upstream_failures_total",
+        Unit::Count,
+        "Requests that an upstream did not answer, by upstream and reason."
+    );
+    describe_gauge!(
+        "vestibule_upstream_healthy",
+        Unit::Count,
+        "1 if an address of an upstream passed its last check, else 0."
+    );
+    describe_gauge!(
+        "vestibule_streams_open",
+        Unit::Count,
+        "Streams and sockets that are open, by kind."
+    );
+    describe_counter!(
+        "vestibule_sessions_begun_total",
+        Unit::Count,
+        "Sessions that have begun, by role."
+    );
+    describe_counter!(
+        "vestibule_sessions_ended_total",
+        Unit::Count,
+        "Sessions that were ended before their time, by role and reason."
+    );
+    describe_gauge!("vestibule_hash_slots", Unit::Count, "Threads that check passwords.");
+    describe_gauge!("vestibule_hash_busy", Unit::Count, "Those that check one.");
+    describe_gauge!("vestibule_hash_queue", Unit::Count, "Passwords that wait to be checked.");
+    describe_counter!(
+        "vestibule_hash_refused_total",
+        Unit::Count,
+        "Passwords that were not checked because the queue was full."
     );
     describe_counter!(
         "vestibule_logins_total",
@@ -46,9 +163,29 @@ fn describe() {
     );
     describe_counter!("vestibule_refreshes_total", Unit::Count, "Refreshes answered, by outcome.");
     describe_counter!(
+        "vestibule_gateway_refreshes_total",
+        Unit::Count,
+        "Refreshes that the gateway asked for, by outcome."
+    );
+    describe_counter!(
         "vestibule_sign_outs_unconfirmed_total",
         Unit::Count,
         "Sign-outs that the API did not confirm at once."
+    );
+    describe_counter!(
+        "vestibule_requests_refused_total",
+        Unit::Count,
+        "Requests refused before anybody read them, by reason."
+    );
+    describe_counter!(
+        "vestibule_connections_refused_total",
+        Unit::Count,
+        "Connections closed before a request, by reason."
+    );
+    describe_gauge!(
+        "vestibule_tls_certificate_expires_seconds",
+        Unit::Seconds,
+        "Time until the site's certificate ends; below zero once it has."
     );
     describe_gauge!(
         "vestibule_revocations_age_seconds",

@@ -1,7 +1,6 @@
-//! What every request gets, whichever part answers it: an id, a log line, a count, and a 500 in place of a panic.
+//! What every request gets, whichever part answers it: an id, a part in the trace, a line in the access log, a count, and a 500 in place of a panic.
 
 use std::any::Any;
-use std::time::Instant;
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use axum::Router;
@@ -9,9 +8,11 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use metrics::counter;
+use opentelemetry::trace::FutureExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
+
+use crate::access::Entry;
 
 /// Whose request ids are believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,30 +47,14 @@ async fn observe(role: &'static str, ids: Ids, mut request: Request, next: Next)
         request.headers().get(REQUEST_ID).filter(|id| ids == Ids::Given && is_well_formed(id));
     let id = given.cloned().unwrap_or_else(new_id);
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let text = id.to_str().unwrap_or_default().to_owned();
+    let text = id.to_str().unwrap_or_default();
+    let entry = Entry::begin(role, text, &mut request);
     let span = tracing::info_span!("http.request", request.id = text);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    async {
-        let started = now();
-        let mut response = next.run(request).await;
-        let status = response.status().as_u16();
-        let elapsed_ms = started.elapsed().as_millis() as u64;
-        // The path without its query, which may hold what people typed; escaped, so that it forges no line (LO-02).
-        tracing::info!(http.method = %method, http.path = ?path, http.status = status, elapsed_ms, "answered");
-        counter!("vestibule_http_requests_total", "role" => role, "status" => status.to_string()).increment(1);
-        response.headers_mut().insert(REQUEST_ID, id);
-        response
-    }
-    .instrument(span)
-    .await
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measures how long an answer took; nothing is decided by it"
-)]
-fn now() -> Instant {
-    Instant::now()
+    let request = request.map(|body| entry.receive(body));
+    let answering = next.run(request).instrument(span);
+    let mut response = answering.with_context(entry.trace().clone()).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    entry.answer(response)
 }
 
 /// 8 to 64 letters, digits and dashes.

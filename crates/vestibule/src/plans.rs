@@ -1,7 +1,9 @@
 //! From settings to what goes where, at the start and again at SIGHUP.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use vestibule_gateway::{
     Gateway, InvalidRoute, InvalidUpstream, Plan, PlanSettings, Upstream, UpstreamSpec,
@@ -10,12 +12,27 @@ use vestibule_gateway::{
 use crate::config_file::{ConfigError, ConfigFile};
 use crate::settings::SiteArgs;
 
-/// Makes plans of the same flags and whatever the file says at the time. Upstreams that have not changed are the same
-/// ones, with their connections and what is known of their health.
+/// Makes plans of the same flags and whatever the file says at the time. Upstreams that have not changed, nor their
+/// certificates, are the same ones, with their connections and what is known of their health.
 pub struct Plans {
     args: SiteArgs,
     api: Upstream,
-    made: Mutex<BTreeMap<String, (UpstreamSpec, Upstream)>>,
+    /// Whether the API is the one in this process.
+    is_ours: bool,
+    made: Mutex<BTreeMap<String, (Source, Upstream)>>,
+}
+
+/// What an upstream is made of: settings, and when its files were last written.
+#[derive(Eq, PartialEq)]
+struct Source(UpstreamSpec, Vec<Option<SystemTime>>);
+
+impl From<UpstreamSpec> for Source {
+    fn from(spec: UpstreamSpec) -> Self {
+        let files = [&spec.ca, &spec.client_cert, &spec.client_key].into_iter().flatten();
+        let written = files.map(|file| fs::metadata(file).and_then(|file| file.modified()).ok());
+        let written = written.collect();
+        Self(spec, written)
+    }
 }
 
 /// Why there is no plan.
@@ -35,6 +52,11 @@ pub enum PlanError {
         /// What is wrong with it.
         cause: InvalidUpstream,
     },
+    /// The table `[api]` beside our own API.
+    #[error(
+        "--config has a table [api], which is for somebody else's API: run vestibule gateway --api URL, or take the table out"
+    )]
+    NotForeign,
     /// A route leads to a UI that is not there.
     #[error("route {0} leads to ui, but there is no --ui")]
     NoUi(String),
@@ -44,9 +66,14 @@ pub enum PlanError {
 }
 
 impl Plans {
-    /// Plans of these settings, with this API.
+    /// Plans of these settings, with this API, whoever's it is.
     pub fn new(args: SiteArgs, api: Upstream) -> Self {
-        Self { args, api, made: Mutex::default() }
+        Self { args, api, is_ours: false, made: Mutex::default() }
+    }
+
+    /// The same with the API in this process, which needs no `[api]`.
+    pub fn with_ours(args: SiteArgs, api: Upstream) -> Self {
+        Self { is_ours: true, ..Self::new(args, api) }
     }
 
     /// The plan as the file is now.
@@ -55,7 +82,10 @@ impl Plans {
     /// [`PlanError`], in words for whoever wrote the settings.
     pub fn read(&self) -> Result<Plan, PlanError> {
         let config = self.args.config.as_deref().map(ConfigFile::read).transpose()?;
-        let ConfigFile { upstreams, routes } = config.unwrap_or_default();
+        let ConfigFile { api: dialect, upstreams, routes } = config.unwrap_or_default();
+        if dialect.is_some() && self.is_ours {
+            return Err(PlanError::NotForeign);
+        }
         if let Some(reserved) = ["api", "ui"].into_iter().find(|name| upstreams.contains_key(*name))
         {
             return Err(PlanError::Reserved(reserved.to_owned()));
@@ -63,13 +93,14 @@ impl Plans {
         let mut before = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut made = BTreeMap::new();
         let mut upstream = |name: &str, spec: UpstreamSpec| {
-            let kept = before.get(name).filter(|(known, _)| *known == spec);
+            let source = Source::from(spec);
+            let kept = before.get(name).filter(|(known, _)| *known == source);
             let upstream = match made.get(name).or(kept) {
                 Some((_, upstream)) => upstream.clone(),
-                None => Upstream::new(name, &spec)
+                None => Upstream::new(name, &source.0)
                     .map_err(|cause| PlanError::Upstream { name: name.to_owned(), cause })?,
             };
-            made.insert(name.to_owned(), (spec, upstream.clone()));
+            made.insert(name.to_owned(), (source, upstream.clone()));
             Ok::<_, PlanError>(upstream)
         };
         let ui = self.args.ui.as_ref().map(|url| upstream("ui", UpstreamSpec::at(url.as_str())));
@@ -92,6 +123,7 @@ impl Plans {
         }
         let plan = Plan::new(PlanSettings {
             api: self.api.clone(),
+            dialect: dialect.unwrap_or_default(),
             ui,
             routes: resolved,
             protect: args.protect.clone(),

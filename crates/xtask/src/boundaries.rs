@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::command::Failure;
 
 /// Which of our crates may depend on which; a crate that is not here may depend on none.
-const INSIDE: [(&str, &[&str]); 7] = [
+const INSIDE: [(&str, &[&str]); 8] = [
     ("vestibule", &["vestibule-ui", "vestibule-gateway", "vestibule-api", "vestibule-types"]),
     ("vestibule-ui", &["vestibule-gateway", "vestibule-types"]),
     ("vestibule-gateway", &["vestibule-types"]),
@@ -14,6 +14,7 @@ const INSIDE: [(&str, &[&str]); 7] = [
     ("vestibule-types", &[]),
     // For tests alone; xtask asks it what has to be installed.
     ("vestibule-testbed", &[]),
+    ("vestibule-fuzz-targets", &["vestibule-gateway", "vestibule-types"]),
     ("xtask", &["vestibule-testbed"]),
 ];
 
@@ -28,7 +29,16 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("tracing-subscriber", &["vestibule"]),
     ("tokio", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
     ("axum", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
-    ("http", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
+    (
+        "http",
+        &[
+            "vestibule-api",
+            "vestibule-gateway",
+            "vestibule-ui",
+            "vestibule",
+            "vestibule-fuzz-targets",
+        ],
+    ),
 ];
 
 /// `clap` reads the settings, which nothing but the binary does; and the command line of this tool.
@@ -113,6 +123,9 @@ mod tests {
             ("xtask", "vestibule-testbed", true),
             ("vestibule-api", "vestibule-testbed", false),
             ("vestibule", "vestibule-testbed", false),
+            ("vestibule", "vestibule-fuzz-targets", false),
+            ("vestibule-fuzz-targets", "vestibule-gateway", true),
+            ("vestibule-fuzz-targets", "vestibule-api", false),
             ("vestibule-api", "sqlx", true),
             ("vestibule", "sqlx", true),
             ("vestibule-gateway", "sqlx", false),

@@ -4,6 +4,7 @@
 
 mod boundaries;
 mod command;
+mod fuzz;
 mod peers;
 mod steps;
 mod tools;
@@ -28,7 +29,7 @@ struct Cli {
 enum Task {
     /// Test everything there is, after setting up what that needs. Stops at the first failure.
     ///
-    /// Where Chromium or PostgreSQL is missing it is installed by apt-get, if that is allowed here (root on Debian
+    /// Where Chromium, PostgreSQL, Python, nginx or Caddy is missing it is installed by apt-get, if that is allowed here (root on Debian
     /// or Ubuntu); otherwise what to install is printed. Nothing is skipped silently. CHROMIUM names another browser.
     Test {
         /// One step alone, with what it needs.
@@ -38,6 +39,9 @@ enum Task {
     /// Let people use three gateways and two API nodes on one PostgreSQL while everything fails at random, and print
     /// what was injected and what held (docs/reliability.md).
     Soak(Soak),
+    /// Look for inputs that break the parsers, with libFuzzer: it needs a nightly compiler and cargo-fuzz. What is in
+    /// fuzz/corpus is replayed by `cargo xtask test` without either.
+    Fuzz(fuzz::Fuzz),
     /// Play the same cases through nginx, Caddy, Next.js rewrites and Vestibule, and write what each did into docs/gateway.md.
     Peers {
         /// One of them alone; may be repeated. Then the outcomes are printed and no table is written
@@ -85,6 +89,7 @@ fn main() -> ExitCode {
         Task::Test { only: None } => steps::all(top()),
         Task::Test { only: Some(step) } => steps::only(step, top()),
         Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
+        Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
         Task::Peers { only } => steps::peers(&only, top()),
         Task::Screenshots => steps::screenshots(top()),
     };

@@ -14,7 +14,7 @@ use crate::{peers, tools};
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Step {
-    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, npm packages.
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, npm and Python packages.
     Tools,
     /// Format of the Rust code.
     Format,
@@ -24,7 +24,8 @@ pub(crate) enum Step {
     Boundaries,
     /// Types and unit tests of the scripts.
     Scripts,
-    /// Unit tests, property tests and journeys in Rust; the journeys on SQLite and on PostgreSQL.
+    /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
+    /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
     Rust,
     /// People on a cluster in which everything fails at random, for a minute.
     Soak,
@@ -94,6 +95,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::node()?;
             tools::chromium()?;
             tools::postgres()?;
+            tools::python()?;
+            tools::proxies()?;
             packages(&browser_tests(top))?;
             packages(&peer_tests(top))
         }
@@ -106,7 +109,12 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             // Once more, on the other engine.
             let mut journeys = cargo("test --package vestibule --test journeys --locked", top);
             journeys.env("VESTIBULE_TEST_ENGINE", "postgres");
-            run(journeys)
+            run(journeys)?;
+            // The gateway's once more, in front of the FastAPI backend.
+            let mut foreign =
+                cargo("test --package vestibule --test journeys --locked gateway::", top);
+            foreign.env("VESTIBULE_TEST_API", "fastapi");
+            run(foreign)
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
@@ -118,7 +126,13 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
 fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
     match step {
         Step::Tools | Step::Boundaries => Ok(()),
-        Step::Rust | Step::Soak => tools::postgres(),
+        Step::Rust => {
+            tools::node()?;
+            tools::postgres()?;
+            tools::python()?;
+            tools::proxies()
+        }
+        Step::Soak => tools::postgres(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
@@ -129,6 +143,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Browser => {
             tools::node()?;
             tools::chromium()?;
+            tools::python()?;
             packages(&browser_tests(top))
         }
     }
@@ -209,7 +224,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
 }
 
 /// The files of a folder whose names end so, in order of their names; at least one.
-fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| Failure(format!("{} can't be read: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {

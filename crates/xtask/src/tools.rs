@@ -1,8 +1,9 @@
 //! What has to be installed; and installing it, where that is ours to do.
 
+use std::fs;
 use std::path::Path;
 
-use vestibule_testbed::postgres::Installed;
+use vestibule_testbed::{caddy, fastapi, nginx, postgres};
 
 use crate::command::{Failure, command, probe, run};
 
@@ -15,6 +16,8 @@ const BROWSERS: [&str; 2] = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 const CHROMIUM: [&str; 2] = ["chromium", "fonts-dejavu-core"];
 
 const POSTGRES: [&str; 1] = ["postgresql"];
+
+const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
 /// rustfmt and clippy.
 pub(crate) fn rust() -> Result<(), Failure> {
@@ -73,7 +76,51 @@ pub(crate) fn chromium() -> Result<(), Failure> {
 
 /// PostgreSQL's programs: installed now, if they are missing and this user may. No server has to run.
 pub(crate) fn postgres() -> Result<(), Failure> {
-    installed(&POSTGRES, || Installed::find().map(drop))
+    installed(&POSTGRES, || postgres::Installed::find().map(drop))
+}
+
+/// Python, and a virtual environment with what the FastAPI backend of the tests needs.
+pub(crate) fn python() -> Result<(), Failure> {
+    if fastapi::Installed::find().is_ok() {
+        return Ok(());
+    }
+    installed(&PYTHON, || {
+        let (major, minor) = fastapi::PYTHON;
+        let look = format!(
+            "import ensurepip, sys, venv; sys.exit(sys.version_info < {:?})",
+            fastapi::PYTHON
+        );
+        let found = probe("python3", &["-c", &look]);
+        found.map(drop).ok_or_else(|| {
+            format!(
+                "Python {major}.{minor} or newer with its module venv is missing. Install it: sudo apt-get install {}",
+                PYTHON.join(" ")
+            )
+        })
+    })?;
+    let (folder, list) = (fastapi::Installed::folder(), fastapi::Installed::requirements());
+    println!("installing {} into {}", list.display(), folder.display());
+    let (at, list) = (Path::new("/"), list.as_os_str());
+    run(command(
+        "python3",
+        ["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), folder.as_os_str()],
+        at,
+    ))?;
+    let pip = folder.join("bin/pip");
+    run(command(
+        pip,
+        ["install".as_ref(), "--quiet".as_ref(), "--requirement".as_ref(), list],
+        at,
+    ))?;
+    fs::copy(list, fastapi::Installed::stamp())
+        .map(drop)
+        .map_err(|error| Failure(format!("{}: {error}", folder.display())))
+}
+
+/// The proxies that tests put in front: installed now, if they are missing and this user may.
+pub(crate) fn proxies() -> Result<(), Failure> {
+    installed(&[nginx::PACKAGE], || nginx::find().map(drop))?;
+    installed(&[caddy::PACKAGE], || caddy::find().map(drop))
 }
 
 /// Looks, installs `packages` if that is ours to do, and looks again.

@@ -5,14 +5,14 @@ mod watchdog;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub use installed::Installed;
 use watchdog::Watchdog;
+
+use crate::port::free_port;
 
 /// Name of the only role, a superuser without a password.
 const ROLE: &str = "vestibule";
@@ -196,22 +196,4 @@ max_connections = 200
 shared_buffers = '16MB'
 "
     )
-}
-
-/// A port below those that the system lends to outgoing connections, so that none of them takes it during an
-/// outage. Each process begins its search at another one.
-fn free_port() -> Result<u16, String> {
-    const FIRST: u32 = 20_000;
-    const COUNT: u32 = 12_000;
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mut candidates = (0..COUNT).map(|_| {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        FIRST + (std::process::id().wrapping_mul(101).wrapping_add(next)) % COUNT
-    });
-    candidates
-        .find_map(|port| {
-            let port = u16::try_from(port).ok()?;
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok().map(|_| port)
-        })
-        .ok_or_else(|| "no port is free".to_owned())
 }

@@ -49,6 +49,7 @@ pub(crate) async fn login(
     if !api.0.store.begin_session(&session).await? {
         return Err(ApiError::BadCredentials);
     }
+    counts::begun();
     let place = Place { jti: first, prt: String::new(), r#gen: 0, iat: now };
     let refresh = api.0.issuer.refresh(&bearer, place);
     tracing::info!(user.id = %account.id, "signed in");

@@ -7,6 +7,7 @@ use vestibule_types::{Message, UserId};
 use super::refresh::{cleared_cookie, refresh_cookie};
 use crate::Api;
 use crate::auth::bearer;
+use crate::counts;
 use crate::error::ApiError;
 
 /// `POST /logout`: ends the session that either token belongs to. Answers 200, again and again; 401 if
@@ -44,6 +45,7 @@ async fn end_sessions(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
     }
     for (sid, user) in shown {
         if api.0.store.revoke_session(&sid, user, api.ending()).await? {
+            counts::ended("signed_out", 1);
             tracing::info!(user.id = %user, "signed out");
         }
     }

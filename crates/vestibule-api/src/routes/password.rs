@@ -7,6 +7,7 @@ use crate::Api;
 use crate::auth::CurrentUser;
 use crate::body::{Fields, FromFields, Valid};
 use crate::client::Client;
+use crate::counts;
 use crate::error::ApiError;
 
 /// Body of `PUT /user/me/password`.
@@ -39,7 +40,8 @@ pub(crate) async fn change(
         error => error,
     })?;
     let hash = api.0.hasher.hash(change.new).await?;
-    api.0.store.change_password(owner.id, &hash, &current.sid, api.ending()).await?;
+    let ended = api.0.store.change_password(owner.id, &hash, &current.sid, api.ending()).await?;
+    counts::ended("password_changed", ended);
     tracing::info!("password changed, other sessions ended");
     Ok(Json(Message::new("Password changed")))
 }

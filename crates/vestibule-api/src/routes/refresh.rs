@@ -66,7 +66,9 @@ async fn renew(api: &Api, token: &str) -> Result<Response, ApiError> {
                 return Err(ApiError::Stale);
             }
             Verdict::Copied => {
-                store.revoke_session(sid, claims.uid, api.ending()).await?;
+                if store.revoke_session(sid, claims.uid, api.ending()).await? {
+                    counts::ended("copied", 1);
+                }
                 counts::refresh(outcome);
                 tracing::warn!(user.id = %claims.uid, "a copied refresh token was shown: the session is revoked");
                 return Err(ApiError::BadRefreshToken);

@@ -6,6 +6,7 @@ use vestibule_types::{Message, SessionEntry};
 
 use crate::Api;
 use crate::auth::CurrentUser;
+use crate::counts;
 use crate::error::ApiError;
 
 /// `{"data": […]}`: a list that can grow other keys later.
@@ -43,6 +44,7 @@ pub(crate) async fn end(
     if !api.0.store.revoke_session(&id, current.user.id, api.ending()).await? {
         return Err(NOT_FOUND);
     }
+    counts::ended("ended_by_owner", 1);
     Ok(Json(Message::new("Session ended")))
 }
 
@@ -53,6 +55,8 @@ pub(crate) async fn end_others(
     current: CurrentUser,
 ) -> Result<Json<Message>, ApiError> {
     current.must_be_fresh(&api).await?;
-    api.0.store.revoke_other_sessions(current.user.id, &current.sid, api.ending()).await?;
+    let ended =
+        api.0.store.revoke_other_sessions(current.user.id, &current.sid, api.ending()).await?;
+    counts::ended("ended_by_owner", ended);
     Ok(Json(Message::new("Other sessions ended")))
 }

@@ -7,6 +7,7 @@ use vestibule_types::{DisplayName, Email, Message, Password, PictureUrl, User, U
 use crate::Api;
 use crate::auth::{CurrentUser, Owned, Owner, UsernameInPath};
 use crate::body::{Fields, FromFields, Valid};
+use crate::counts;
 use crate::error::ApiError;
 use crate::store::{NewUser, Taken, UserChange};
 
@@ -107,7 +108,8 @@ pub(crate) async fn remove(
     Owner(owner): Owner,
 ) -> Result<Json<Message>, ApiError> {
     owner.must_be_fresh(&api).await?;
-    api.0.store.delete_user(owner.user.id, api.ending()).await?;
+    let ended = api.0.store.delete_user(owner.user.id, api.ending()).await?;
+    counts::ended("account_deleted", ended);
     tracing::info!("deleted");
     Ok(Json(Message::new("User deleted")))
 }

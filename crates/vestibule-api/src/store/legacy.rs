@@ -2,6 +2,7 @@ use vestibule_types::{UserId, Username};
 
 use super::row::Columns;
 use super::{Store, read, transact};
+use crate::counts;
 use crate::tokens::LegacyToken;
 
 impl Store {
@@ -38,7 +39,7 @@ impl Store {
             let Some(owner) = owner.try_map(user_id).fetch_optional(&mut *tx).await? else {
                 return Ok(None);
             };
-            sqlx::query(BEGIN)
+            let begun = sqlx::query(BEGIN)
                 .bind(&token.sid)
                 .bind(owner)
                 .bind(now)
@@ -46,9 +47,12 @@ impl Store {
                 .bind(token.expires_at)
                 .execute(&mut *tx)
                 .await?;
-            Ok(Some(owner))
+            Ok(Some((owner, begun.rows_affected())))
         })?;
-        Ok(owner.map(UserId::new))
+        if matches!(owner, Some((_, 1))) {
+            counts::begun();
+        }
+        Ok(owner.map(|(owner, _)| UserId::new(owner)))
     }
 }
 

@@ -371,7 +371,8 @@ macro_rules! report {
 }
 
 /// Within a transaction: ends all sessions of an account but one. Tokens of the FastAPI backend that nobody has shown
-/// yet are no sessions yet: they go first, so that one that is being adopted is a session by then.
+/// yet are no sessions yet: they go first, so that one that is being adopted is a session by then. How many have ended, and
+/// the news.
 macro_rules! revoke_others {
     ($store:expr, $tx:ident, $user:expr, $except:expr, $ending:expr) => {{
         const UNSEEN: &str = "DELETE FROM imported_names WHERE user_id = $1";
@@ -385,13 +386,13 @@ macro_rules! revoke_others {
         let user = $user.value();
         sqlx::query(UNSEEN).bind(user).execute(&mut *$tx).await?;
         let sessions = sqlx::query(SESSIONS).bind(user).bind($except).bind($ending.now);
-        sessions.execute(&mut *$tx).await?;
+        let ended = sessions.execute(&mut *$tx).await?.rows_affected();
         let news = sqlx::query(NEWS).bind(user).bind($ending.now).bind($ending.until);
         let items: Vec<Item> = news.try_map(item).fetch_all(&mut *$tx).await?;
         if !items.is_empty() {
             wake!($store, $tx);
         }
-        items
+        (ended, items)
     }};
 }
 

@@ -157,16 +157,17 @@ impl Store {
         Ok(was_live)
     }
 
-    /// Ends all sessions of `user` but `except`.
+    /// Ends all sessions of `user` but `except`; how many there were to end.
     pub(crate) async fn revoke_other_sessions(
         &self,
         user: UserId,
         except: &str,
         ending: Ending,
-    ) -> sqlx::Result<()> {
-        let ended = transact!(self, tx => { Ok(revoke_others!(self, tx, user, except, ending)) })?;
-        self.hear(ended);
-        Ok(())
+    ) -> sqlx::Result<u64> {
+        let (ended, news) =
+            transact!(self, tx => { Ok(revoke_others!(self, tx, user, except, ending)) })?;
+        self.hear(news);
+        Ok(ended)
     }
 
     /// Where `user` is signed in and was active after `used_since`, the session that asks first, then by last use.

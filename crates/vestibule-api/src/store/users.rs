@@ -231,23 +231,23 @@ impl Store {
     }
 
     /// Deletes an account: its sessions end, and its row keeps only what stops others from taking the same
-    /// name or address.
-    pub(crate) async fn delete_user(&self, id: UserId, ending: Ending) -> sqlx::Result<()> {
+    /// name or address. Answers how many sessions there were to end.
+    pub(crate) async fn delete_user(&self, id: UserId, ending: Ending) -> sqlx::Result<u64> {
         const USER: &str = "
             UPDATE users SET name = '', email = '', password_hash = '', profile_image_url = '',
                 tier_id = NULL, updated_at = NULL, deleted_at = $2
             WHERE id = $1 AND deleted_at IS NULL";
         const SESSIONS: &str = "UPDATE sessions SET agent = '', address = '' WHERE user_id = $1";
-        let news = transact!(self, tx => {
+        let (ended, news) = transact!(self, tx => {
             sqlx::query(USER).bind(id.value()).bind(ending.now).execute(&mut *tx).await?;
-            let mut news: Vec<Item> = revoke_others!(self, tx, id, "", ending);
+            let (ended, mut news) = revoke_others!(self, tx, id, "", ending);
             sqlx::query(SESSIONS).bind(id.value()).execute(&mut *tx).await?;
             news.extend(report!(self, tx, What::ACCOUNT, id.to_string(), ending));
-            Ok(news)
+            Ok((ended, news))
         })?;
         self.hear(news);
         self.empty_journal().await;
-        Ok(())
+        Ok(ended)
     }
 
     /// SQLite's journal holds the old page until it is written back; if readers are busy, a later checkpoint does it.
@@ -261,22 +261,23 @@ impl Store {
         }
     }
 
-    /// Sets a new password hash and ends all sessions of the account but `keep`, both or neither.
+    /// Sets a new password hash and ends all sessions of the account but `keep`, both or neither. Answers how many
+    /// there were to end.
     pub(crate) async fn change_password(
         &self,
         id: UserId,
         hash: &str,
         keep: &str,
         ending: Ending,
-    ) -> sqlx::Result<()> {
+    ) -> sqlx::Result<u64> {
         const USER: &str = "
             UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL";
-        let news = transact!(self, tx => {
+        let (ended, news) = transact!(self, tx => {
             sqlx::query(USER).bind(id.value()).bind(hash).bind(ending.now).execute(&mut *tx).await?;
             Ok(revoke_others!(self, tx, id, keep, ending))
         })?;
         self.hear(news);
-        Ok(())
+        Ok(ended)
     }
 
     /// Replaces a password hash, if it is still `old`; whether it was.

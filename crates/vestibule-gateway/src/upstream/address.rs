@@ -7,20 +7,21 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::{CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
+use hyper::client::conn::TrySendError;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::connect::{Connection, Connector};
-use super::download::{Download, Held};
-use super::pool::Pool;
+use super::connect::Connector;
+use super::download::{Download, Held, Line};
+use super::pool::{Leased, Pool};
 use super::spec::{Target, Wire};
-use super::{Outage, TakesTrailers, Upload};
+use super::{Outage, SILENCE, TakesTrailers, Upload};
+use crate::headers::{has_one_length, is_event_stream};
 
 pub(super) struct Address {
     target: Target,
@@ -48,7 +49,7 @@ pub(super) enum Use {
     Good,
     /// It has just failed, but fails quickly: if there is no other.
     Doubtful,
-    /// It would only keep people errand.
+    /// It would only keep people waiting.
     Never,
 }
 
@@ -64,6 +65,7 @@ pub(super) struct Errand {
     host: Option<HeaderValue>,
     pub(super) upload: Upload,
     patience: Duration,
+    /// Longest silence within the answer; left out, [`SILENCE`], and none for a stream of events.
     silence: Option<Duration>,
 }
 
@@ -80,8 +82,8 @@ impl Errand {
     }
 }
 
-/// Counts one request for as long as it is under way.
-pub(super) struct UnderWay(Arc<AtomicUsize>);
+/// Counts one request, or one socket, for as long as it is under way.
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
@@ -123,6 +125,11 @@ impl Address {
         }
     }
 
+    /// Whether no health check says otherwise.
+    pub(super) fn is_well(&self) -> bool {
+        self.standing().is_well
+    }
+
     /// It is used. The first after a time out finds out how it is; until that is known, for a second at most, the
     /// others go elsewhere.
     pub(super) fn take(&self) {
@@ -153,11 +160,19 @@ impl Address {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let under_way = UnderWay(self.under_way.clone());
         match self.ask(request, errand).await {
-            Ok((response, sender)) => {
+            Ok((mut response, _)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 self.worked();
+                // A socket counts where the least busy is looked for, but not as a request.
+                response.extensions_mut().insert(Arc::new(under_way));
+                Ok(response.map(Body::new))
+            }
+            Ok((response, line)) => {
+                self.worked();
+                let usual = (!is_event_stream(response.headers())).then_some(SILENCE);
                 let pool = self.pool.clone();
-                let held = Held { sender, pool, _slot: slot, _under_way: under_way };
-                Ok(response.map(|body| Body::new(Download::new(body, held, errand.silence))))
+                let held = Held { line, pool, _slot: slot, _under_way: under_way };
+                let silence = errand.silence.or(usual);
+                Ok(response.map(|body| Body::new(Download::new(body, held, silence))))
             }
             Err(failed) => {
                 if errand.upload.fault().is_none() {
@@ -171,8 +186,8 @@ impl Address {
     /// On a kept connection first; if its server had just closed it, on the next one.
     async fn ask(&self, mut request: Request, errand: &Errand) -> Result<Asked, Failed> {
         loop {
-            let h1_only = request.headers().contains_key(UPGRADE);
-            let (connection, is_kept) = match self.pool.lease(h1_only).await {
+            let changes = self.may_change() && request.headers().contains_key(UPGRADE);
+            let (connection, is_kept) = match self.pool.lease(changes).await {
                 Ok(leased) => leased,
                 Err(why) => return Err(Failed { why, unsent: Some(request) }),
             };
@@ -193,34 +208,34 @@ impl Address {
 
     async fn ask_on(
         &self,
-        connection: Connection,
+        connection: Leased,
         request: Request,
         errand: &Errand,
     ) -> Result<Asked, Failed> {
-        let is_h2 = matches!(connection, Connection::H2(_));
+        let is_h2 = matches!(connection, Leased::H2(..));
         let unusable = Failed { why: Outage::Failing, unsent: None };
         let request = self.point(request, errand, is_h2).ok_or(unusable)?;
-        let (answer, sender) = match connection {
-            Connection::H1(mut sender) => {
-                let answer = errand.upload.wait(errand.patience, sender.try_send_request(request));
-                (answer.await, Some(sender))
+        let (upload, patience) = (&errand.upload, errand.patience);
+        let (answer, line) = match connection {
+            Leased::H1(mut lone) => {
+                let answer = upload.wait(patience, lone.sender.try_send_request(request)).await;
+                (answer, Line::Lone(lone))
             }
-            Connection::H2(mut sender) => {
-                let answer = errand.upload.wait(errand.patience, sender.try_send_request(request));
-                (answer.await, None)
+            Leased::H2(mut sender, share) => {
+                let answer = upload.wait(patience, sender.try_send_request(request)).await;
+                (answer, Line::Shared(share))
             }
         };
         match answer {
             None => Err(Failed { why: Outage::Slow, unsent: None }),
             Some(Err(error)) => Err(broken(error)),
-            Some(Ok(response)) if is_ambiguous(&response) => {
-                tracing::warn!("an upstream's answer has two lengths: it was thrown away");
-                Err(Failed { why: Outage::Failing, unsent: None })
+            Some(Ok(response)) if !has_one_length(response.version(), response.headers()) => {
+                tracing::warn!(
+                    "how long an upstream's answer is can't be told: it was thrown away"
+                );
+                Err(Failed { why: Outage::Broken, unsent: None })
             }
-            Some(Ok(response)) => {
-                let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-                Ok((response, sender.filter(|_| !is_switching)))
-            }
+            Some(Ok(response)) => Ok((response, line)),
         }
     }
 
@@ -239,7 +254,9 @@ impl Address {
             let uri = Uri::builder().scheme(scheme).authority(host.as_bytes());
             *request.uri_mut() = uri.path_and_query(target).build().ok()?;
             *request.version_mut() = Version::HTTP_2;
-            request.headers_mut().remove(HOST);
+            for name in [HOST, CONNECTION, UPGRADE] {
+                request.headers_mut().remove(name);
+            }
             if request.extensions().get::<TakesTrailers>().is_some() {
                 request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             }
@@ -247,8 +264,18 @@ impl Address {
             *request.uri_mut() = Uri::from(target);
             *request.version_mut() = Version::HTTP_11;
             request.headers_mut().insert(HOST, host);
+            // Otherwise the client takes it that a read has no body.
+            if request.body().size_hint().exact().is_none() {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+            }
         }
         Some(request)
+    }
+
+    /// Whether its connections can change to another protocol: HTTP/2's can't.
+    fn may_change(&self) -> bool {
+        self.target.wire != Wire::PlainH2
     }
 
     fn worked(&self) {
@@ -272,7 +299,7 @@ impl Address {
     }
 }
 
-type Asked = (http::Response<Incoming>, Option<http1::SendRequest<Body>>);
+type Asked = (http::Response<Incoming>, Line);
 
 fn broken(mut error: TrySendError<Request>) -> Failed {
     let unsent = error.take_message();
@@ -281,20 +308,14 @@ fn broken(mut error: TrySendError<Request>) -> Failed {
     Failed { why: Outage::Broken, unsent }
 }
 
-/// Two lengths, and whoever reads them may choose (RFC 9112, 6.3).
-fn is_ambiguous(response: &http::Response<Incoming>) -> bool {
-    let headers = response.headers();
-    let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
-    lengths > 1 || lengths == 1 && headers.contains_key(TRANSFER_ENCODING)
-}
-
 /// The same request once more, if it can do no harm: a read without a body (RFC 9110, 9.2.2).
 fn repeatable(request: &Request) -> Option<Request> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read || !request.body().is_end_stream() || request.headers().contains_key(UPGRADE) {
+    if !is_read || !request.body().is_end_stream() {
         return None;
     }
     let mut again = Request::new(Body::empty());
+    *again.extensions_mut() = request.extensions().clone();
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();

@@ -8,17 +8,18 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Uri;
 use hyper::client::conn::{http1, http2};
-use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use tower::Service as _;
 
 use super::Outage;
+use super::listening::Listening;
 use super::spec::{InvalidUpstream, Target, UpstreamSpec, Wire};
 
 /// Time for a connection, TLS included (RL-05).
@@ -74,19 +75,18 @@ impl Connector {
 
     async fn try_connect(&self, h1_only: bool) -> Result<Connection, Error> {
         match &self.target.wire {
-            Wire::Unix(path) => h1(TokioIo::new(UnixStream::connect(path).await?)).await,
+            Wire::Unix(path) => h1(UnixStream::connect(path).await?).await,
             Wire::Plain => h1(self.tcp().await?).await,
-            Wire::PlainH2 if h1_only => Err("a socket can't be upgraded over HTTP/2".into()),
             Wire::PlainH2 => h2(self.tcp().await?).await,
             Wire::Tls => self.tls(h1_only).await,
         }
     }
 
-    async fn tcp(&self) -> Result<TokioIo<tokio::net::TcpStream>, Error> {
+    async fn tcp(&self) -> Result<TcpStream, Error> {
         let default_port = if self.target.wire == Wire::Tls { 443 } else { 80 };
         let (host, port) = (self.target.authority.host(), self.target.authority.port_u16());
         let uri: Uri = format!("http://{host}:{}", port.unwrap_or(default_port)).parse()?;
-        Ok(self.tcp.clone().call(uri).await?)
+        Ok(self.tcp.clone().call(uri).await?.into_inner())
     }
 
     /// The certificate is always checked, for this name (TL-02).
@@ -95,18 +95,18 @@ impl Connector {
         let config = config.clone().ok_or("there is no TLS configuration")?;
         let host = self.target.authority.host().trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())?;
-        let stream = self.tcp().await?.into_inner();
-        let stream = TlsConnector::from(config).connect(name, stream).await?;
+        let stream = TlsConnector::from(config).connect(name, self.tcp().await?).await?;
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let stream = TokioIo::new(stream);
         if is_h2 { h2(stream).await } else { h1(stream).await }
     }
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-async fn h1<S: Read + Write + Send + Unpin + 'static>(stream: S) -> Result<Connection, Error> {
-    let (sender, connection) = http1::handshake(stream).await?;
+async fn h1<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+) -> Result<Connection, Error> {
+    let (sender, connection) = http1::handshake(TokioIo::new(Listening::new(stream))).await?;
     tokio::spawn(async move {
         if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "a connection to an upstream ended early");
@@ -118,12 +118,14 @@ async fn h1<S: Read + Write + Send + Unpin + 'static>(stream: S) -> Result<Conne
 /// How often a quiet HTTP/2 connection is tried, and how long that may take.
 const PING: Duration = Duration::from_secs(20);
 
-async fn h2<S: Read + Write + Send + Unpin + 'static>(stream: S) -> Result<Connection, Error> {
+async fn h2<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+) -> Result<Connection, Error> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
-        .handshake(stream)
+        .handshake(TokioIo::new(stream))
         .await?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {

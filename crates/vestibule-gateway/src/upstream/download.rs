@@ -8,15 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::pool::Pool;
+use super::pool::{Lone, Pool};
 use crate::headers;
 
 pub(super) struct Download {
@@ -26,12 +24,20 @@ pub(super) struct Download {
     silence: Option<(Duration, Pin<Box<Sleep>>)>,
 }
 
-/// A connection that nobody else uses, and a place among those that may be under way.
+/// A connection, and a place among those that may be under way.
 pub(super) struct Held {
-    pub(super) sender: Option<http1::SendRequest<Body>>,
+    pub(super) line: Line,
     pub(super) pool: Arc<Pool>,
     pub(super) _slot: OwnedSemaphorePermit,
     pub(super) _under_way: super::address::UnderWay,
+}
+
+/// What an answer comes on.
+pub(super) enum Line {
+    /// A connection that nobody else uses.
+    Lone(Lone),
+    /// A share of one.
+    Shared(#[expect(dead_code, reason = "counts as long as it is held")] Arc<()>),
 }
 
 impl Download {
@@ -45,8 +51,8 @@ impl Download {
     }
 
     fn end(&mut self) {
-        if let Some(Held { sender: Some(sender), pool, .. }) = self.held.take() {
-            pool.give_back(sender);
+        if let Some(Held { line: Line::Lone(lone), pool, .. }) = self.held.take() {
+            pool.give_back(lone);
         }
     }
 
@@ -86,7 +92,8 @@ impl HttpBody for Download {
                 if let Some(trailers) = frame.trailers_mut() {
                     headers::clean_trailers(trailers);
                 }
-                if self.body.is_end_stream() {
+                // Nothing comes after trailers, and nobody asks for it.
+                if frame.is_trailers() || self.body.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))

@@ -3,6 +3,7 @@
 mod address;
 mod connect;
 mod download;
+mod listening;
 mod pool;
 mod remote;
 mod spec;
@@ -19,8 +20,10 @@ use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt as _, service_fn};
 use url::Url;
 
+use crate::asked::asked;
 use crate::pass::Pass;
 use crate::problem::Problem;
+pub(crate) use address::UnderWay;
 use remote::Remote;
 pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
 pub(crate) use upload::{Fault, Upload};
@@ -67,8 +70,8 @@ pub(crate) struct TakesTrailers;
 /// Time for the head of an answer, once the request is sent (RL-05).
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longest silence within an answer that is no stream (F13).
-pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+/// Longest silence within an answer that is no stream of events (F13).
+const SILENCE: Duration = Duration::from_secs(60);
 
 impl Upstream {
     /// A router in this process.
@@ -116,11 +119,11 @@ impl Upstream {
     /// # Errors
     /// [`Outage`] if no answer began.
     pub async fn send(&self, request: Request) -> Result<Response, Outage> {
-        self.send_within(request, PATIENCE, Some(SILENCE)).await
+        self.send_within(request, PATIENCE, None).await
     }
 
     /// The same, with a time for the head of the answer, which begins when the request is sent, and one for each
-    /// silence in its body.
+    /// silence in its body: left out, a minute, and no limit for a stream of events.
     pub(crate) async fn send_within(
         &self,
         mut request: Request,
@@ -130,10 +133,11 @@ impl Upstream {
         if let Some(pass) = &self.pass {
             request.headers_mut().insert(Pass::HEADER, pass.issue());
         }
-        match &self.at {
+        let send = async |request| match &self.at {
             At::Here(service) => service.clone().oneshot(request).await,
             At::There(remote) => remote.send(request, patience, silence).await,
-        }
+        };
+        asked(&self.name, request, send).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connections to one address that are kept for the next request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,19 +13,45 @@ use super::connect::{Connection, Connector};
 /// Next.js closes idle connections after 5 s; whoever is older loses the race (contract: Next.js, N14).
 const IDLE: Duration = Duration::from_secs(4);
 
+/// How long a connection takes new requests: so long an upstream is still asked where its name led before (F29).
+const LIFE: Duration = Duration::from_secs(60);
+
 /// Most connections kept to one address (RL-07).
 const MOST_IDLE: usize = 512;
+
+/// Most requests on one HTTP/2 connection; servers take a hundred or more (RFC 9113, 6.5.2), and whoever is over waits.
+const MOST_STREAMS: usize = 100;
 
 pub(super) struct Pool {
     connector: Connector,
     /// The one that was used last is at the end, and is used next.
     idle: Mutex<Vec<Idle>>,
-    shared: Mutex<Option<http2::SendRequest<Body>>>,
+    shared: Mutex<Vec<Shared>>,
+}
+
+/// A connection of HTTP/1.1, for one request at a time.
+pub(super) struct Lone {
+    pub(super) sender: http1::SendRequest<Body>,
+    made: Instant,
 }
 
 struct Idle {
-    sender: http1::SendRequest<Body>,
+    lone: Lone,
     since: Instant,
+}
+
+/// A connection of HTTP/2.
+struct Shared {
+    sender: http2::SendRequest<Body>,
+    made: Instant,
+    streams: Arc<()>,
+}
+
+/// A connection to send a request on.
+pub(super) enum Leased {
+    H1(Lone),
+    /// With its share, to be held until the answer has ended.
+    H2(http2::SendRequest<Body>, Arc<()>),
 }
 
 impl Pool {
@@ -33,55 +59,72 @@ impl Pool {
         Self { connector, idle: Mutex::default(), shared: Mutex::default() }
     }
 
-    /// A connection, and whether it was there already: then its server may just have closed it.
-    pub(super) async fn lease(&self, h1_only: bool) -> Result<(Connection, bool), Outage> {
-        if let Some(kept) = self.kept(h1_only) {
+    /// A connection, and whether it was there already: then its server may just have closed it. One that `changes` to
+    /// another protocol is always new, and one of HTTP/1.1.
+    pub(super) async fn lease(&self, changes: bool) -> Result<(Leased, bool), Outage> {
+        if let Some(kept) = if changes { None } else { self.kept() } {
             return Ok((kept, true));
         }
-        let new = self.connector.connect(h1_only).await?;
-        if let Connection::H2(sender) = &new {
-            *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
-        }
-        Ok((new, false))
-    }
-
-    fn kept(&self, h1_only: bool) -> Option<Connection> {
-        if !h1_only {
-            let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(sender) = shared.as_ref().filter(|sender| !sender.is_closed()) {
-                return Some(Connection::H2(sender.clone()));
+        let made = Instant::now();
+        match self.connector.connect(changes).await? {
+            Connection::H1(sender) => Ok((Leased::H1(Lone { sender, made }), false)),
+            Connection::H2(sender) => {
+                let streams = Arc::new(());
+                let leased = Leased::H2(sender.clone(), streams.clone());
+                lock(&self.shared).push(Shared { sender, made, streams });
+                Ok((leased, false))
             }
         }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(Idle { sender, since }) = idle.pop() {
+    }
+
+    fn kept(&self) -> Option<Leased> {
+        let mut shared = lock(&self.shared);
+        // Those that go on with what they have end by themselves.
+        shared.retain(|shared| !shared.sender.is_closed() && shared.made.elapsed() < LIFE);
+        let free = |shared: &&Shared| Arc::strong_count(&shared.streams) <= MOST_STREAMS;
+        if let Some(Shared { sender, streams, .. }) = shared.iter().find(free) {
+            return Some(Leased::H2(sender.clone(), streams.clone()));
+        }
+        let mut idle = lock(&self.idle);
+        while let Some(Idle { lone, since }) = idle.pop() {
             if since.elapsed() > IDLE {
                 idle.clear();
-            } else if sender.is_ready() {
-                return Some(Connection::H1(sender));
+            } else if lone.is_of_use() {
+                return Some(Leased::H1(lone));
             }
         }
         None
     }
 
     /// Keeps a connection whose answer has been read to its end.
-    pub(super) fn give_back(self: &Arc<Self>, mut sender: http1::SendRequest<Body>) {
-        if sender.is_ready() {
-            return self.keep(sender);
+    pub(super) fn give_back(self: &Arc<Self>, mut lone: Lone) {
+        if lone.sender.is_ready() {
+            return self.keep(lone);
         }
         let pool = self.clone();
         tokio::spawn(async move {
-            if sender.ready().await.is_ok() {
-                pool.keep(sender);
+            if lone.sender.ready().await.is_ok() {
+                pool.keep(lone);
             }
         });
     }
 
-    fn keep(&self, sender: http1::SendRequest<Body>) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    fn keep(&self, lone: Lone) {
+        let mut idle = lock(&self.idle);
         let old = idle.iter().take_while(|idle| idle.since.elapsed() > IDLE).count();
         idle.drain(..old);
-        if idle.len() < MOST_IDLE {
-            idle.push(Idle { sender, since: Instant::now() });
+        if idle.len() < MOST_IDLE && lone.is_of_use() {
+            idle.push(Idle { lone, since: Instant::now() });
         }
     }
+}
+
+impl Lone {
+    fn is_of_use(&self) -> bool {
+        self.sender.is_ready() && self.made.elapsed() < LIFE
+    }
+}
+
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -23,8 +23,8 @@ pub(super) struct Remote {
     /// Where the search begins, so that equals take turns.
     turn: AtomicUsize,
     slots: Arc<Semaphore>,
-    /// The health check, as long as this is used.
-    checks: Option<AbortHandle>,
+    /// The health checks, one an address, as long as this is used.
+    checks: Vec<AbortHandle>,
 }
 
 impl fmt::Debug for Remote {
@@ -35,9 +35,7 @@ impl fmt::Debug for Remote {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        if let Some(checks) = &self.checks {
-            checks.abort();
-        }
+        self.checks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -52,10 +50,13 @@ impl Remote {
         let addresses: Arc<[Address]> =
             targets.into_iter().map(|target| Address::new(target, tls.as_ref())).collect();
         let name: Arc<str> = name.into();
-        let checks = spec.health.clone().map(|health| {
-            let check = check_again_and_again(name.clone(), addresses.clone(), health);
+        let check = |(index, health): (usize, &HealthCheck)| {
+            let check =
+                check_again_and_again(name.clone(), addresses.clone(), index, health.clone());
             tokio::spawn(check).abort_handle()
-        });
+        };
+        let each = (0..addresses.len()).flat_map(|index| Some(index).zip(spec.health.as_ref()));
+        let checks = each.map(check).collect();
         let slots = Arc::new(Semaphore::new(spec.max_requests.min(Semaphore::MAX_PERMITS)));
         Ok(Self { name, addresses, turn: AtomicUsize::new(0), slots, checks })
     }
@@ -72,9 +73,8 @@ impl Remote {
         let (mut request, upload) = Upload::of(request);
         let errand = Errand::of(&request, upload, patience, silence);
         let mut left: Vec<&Address> = self.in_turn();
-        loop {
-            let (address, is_last_resort) =
-                choose(&mut left).ok_or_else(|| self.count(Outage::Overloaded))?;
+        let mut why = self.why_not();
+        while let Some(address) = choose(&mut left) {
             let failed = match address.send(request, slot, &errand).await {
                 Ok(response) => return Ok(response),
                 Err((failed, unused)) => {
@@ -82,10 +82,20 @@ impl Remote {
                     failed
                 }
             };
+            why = failed.why;
             match failed.unsent {
-                Some(unsent) if !left.is_empty() && !is_last_resort => request = unsent,
-                _ => return Err(self.count(failed.why)),
+                Some(unsent) => request = unsent,
+                None => break,
             }
+        }
+        Err(self.count(why))
+    }
+
+    /// Why nobody is asked, if nobody is: all are unwell by their health check, or some are slow.
+    fn why_not(&self) -> Outage {
+        match self.addresses.iter().any(Address::is_well) {
+            true => Outage::Overloaded,
+            false => Outage::Failing,
         }
     }
 
@@ -111,31 +121,35 @@ impl Remote {
     }
 }
 
-/// Takes the best of those that are left out of them, and says whether it is none that works.
-fn choose<'a>(left: &mut Vec<&'a Address>) -> Option<(&'a Address, bool)> {
+/// Takes the best of those that are left out of them.
+fn choose<'a>(left: &mut Vec<&'a Address>) -> Option<&'a Address> {
     let rated = left.iter().enumerate().map(|(index, address)| (address.usable(), index));
     let good = rated.filter(|(usable, _)| *usable != Use::Never);
-    let (usable, index) = good.min_by_key(|(usable, index)| (*usable, left[*index].under_way()))?;
+    let (_, index) = good.min_by_key(|(usable, index)| (*usable, left[*index].under_way()))?;
     let address = left.remove(index);
     address.take();
-    Some((address, usable == Use::Doubtful))
+    Some(address)
 }
 
-async fn check_again_and_again(name: Arc<str>, addresses: Arc<[Address]>, health: HealthCheck) {
+async fn check_again_and_again(
+    name: Arc<str>,
+    addresses: Arc<[Address]>,
+    index: usize,
+    health: HealthCheck,
+) {
+    let address = &addresses[index];
+    let labels = [("upstream", name.to_string()), ("address", address.name())];
     loop {
-        for address in addresses.iter() {
-            let is_well = is_well(address, &health).await;
-            if address.found(is_well) {
-                tracing::warn!(
-                    upstream = &*name,
-                    upstream.address = address.name(),
-                    is_well,
-                    "the health of an upstream has changed"
-                );
-            }
-            let labels = [("upstream", name.to_string()), ("address", address.name())];
-            gauge!("vestibule_upstream_healthy", &labels).set(if is_well { 1.0 } else { 0.0 });
+        let is_well = is_well(address, &health).await;
+        if address.found(is_well) {
+            tracing::warn!(
+                upstream = &*name,
+                upstream.address = address.name(),
+                is_well,
+                "the health of an upstream has changed"
+            );
         }
+        gauge!("vestibule_upstream_healthy", &labels).set(if is_well { 1.0 } else { 0.0 });
         tokio::time::sleep(health.pause()).await;
     }
 }

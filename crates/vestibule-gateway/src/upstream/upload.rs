@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ struct State {
     began: Instant,
     /// Milliseconds from `began` until something was last sent.
     moved: AtomicU64,
+    /// Whether the client was asked for more, and there was none yet.
+    waits: AtomicBool,
     fault: AtomicU8,
 }
 
@@ -31,7 +33,7 @@ struct State {
 pub(crate) enum Fault {
     /// It is over the limit.
     TooLarge,
-    /// The client hung up, or sent something else than a body.
+    /// The client hung up, sent something else than a body, or nothing more of it for too long.
     Client,
 }
 
@@ -43,9 +45,12 @@ struct NotSent;
 impl Upload {
     /// Puts a limit, in bytes, on the body of `request`, and watches over it.
     pub(crate) fn watch(request: Request, limit: u64) -> (Request, Self) {
-        let state =
-            State { began: Instant::now(), moved: AtomicU64::new(0), fault: AtomicU8::new(0) };
-        let upload = Self(Arc::new(state));
+        let upload = Self(Arc::new(State {
+            began: Instant::now(),
+            moved: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
+            fault: AtomicU8::new(0),
+        }));
         let watched = upload.clone();
         let mut request =
             request.map(|body| Body::new(Watched { body, left: limit, upload: watched }));
@@ -70,21 +75,28 @@ impl Upload {
         }
     }
 
-    /// Waits for an answer, for as long as `patience` from the last time that the body moved on.
+    /// Waits for an answer, for as long as `patience` from now or from the last time that the body moved on. If it is
+    /// the client who was waited for, that is his [`Fault`].
     pub(super) async fn wait<T>(
         &self,
         patience: Duration,
         answer: impl Future<Output = T>,
     ) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
+        let mut since = Instant::now();
         loop {
-            let until = self.last_move() + patience;
-            match timeout_at(until, &mut answer).await {
-                Ok(answer) => return Some(answer),
-                Err(_) if self.last_move() + patience > until => {}
-                Err(_) => return None,
+            if let Ok(answer) = timeout_at(since + patience, &mut answer).await {
+                return Some(answer);
             }
+            if self.last_move() <= since {
+                break;
+            }
+            since = self.last_move();
         }
+        if self.0.waits.load(Ordering::Relaxed) {
+            self.0.fault.store(Fault::Client as u8 + 1, Ordering::Relaxed);
+        }
+        None
     }
 
     fn last_move(&self) -> Instant {
@@ -116,7 +128,9 @@ impl HttpBody for Watched {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.upload.0.waits.store(frame.is_pending(), Ordering::Relaxed);
+        let frame = ready!(frame);
         self.upload.moves();
         Poll::Ready(frame.map(|frame| {
             let mut frame = frame.map_err(|_| self.upload.fails(Fault::Client))?;

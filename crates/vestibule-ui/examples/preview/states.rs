@@ -1,8 +1,8 @@
 //! Every page in every state worth looking at: for the preview's screenshots and for the tests.
 
 use askama::Template;
-use vestibule_gateway::Problem;
-use vestibule_types::{Invalid, PictureUrl, SessionEntry, User, UserId};
+use vestibule_gateway::{Account, AccountId, Problem};
+use vestibule_types::{Invalid, PictureUrl, SessionEntry};
 use vestibule_ui::docs;
 use vestibule_ui::pages::{
     Dashboard, DashboardNotice, ErrorPage, Frame, Home, Login, LoginNotice, Person, ProfileForm,
@@ -34,37 +34,40 @@ fn shown(name: &str, page: &impl Template) -> (String, String) {
 }
 
 fn out() -> Frame {
-    Frame { person: None, hint_cookie: "vestibule_hint".to_owned(), hint: String::new() }
+    Frame {
+        person: None,
+        hint_cookie: "vestibule_hint".to_owned(),
+        hint: String::new(),
+        is_closed: false,
+    }
 }
 
-fn of(user: &User) -> Frame {
+fn of(user: &Account) -> Frame {
     Frame { person: Some(Person::from(user)), ..out() }
 }
 
-fn ada() -> User {
-    User {
-        id: UserId::new(1815),
+fn ada() -> Account {
+    Account {
+        id: AccountId::Number(1815),
         name: "Ada Lovelace".to_owned(),
         username: "ada".to_owned(),
         email: Some("ada@example.com".to_owned()),
         profile_image_url: String::from(PictureUrl::default()),
-        tier_id: None,
     }
 }
 
-fn long() -> User {
-    User {
-        id: UserId::new(i64::MAX),
+fn long() -> Account {
+    Account {
+        id: AccountId::Number(i64::MAX),
         name: "Wolfeschlegelsteinhausenberger".to_owned(),
         username: "abcdefghijklmnopqrst".to_owned(),
         email: Some("a".repeat(38) + "@example.com"),
         profile_image_url: format!("https://pictures.example.com/{}", "a".repeat(300)),
-        tier_id: Some(1),
     }
 }
 
-fn hostile() -> User {
-    User {
+fn hostile() -> Account {
+    Account {
         name: HOSTILE.to_owned(),
         username: HOSTILE.to_owned(),
         email: Some(HOSTILE.to_owned()),
@@ -188,7 +191,7 @@ fn sessions(count: usize) -> Sessions {
 }
 
 fn dashboards() -> Vec<(String, String)> {
-    let dashboard = |user: User, count| Dashboard::new(of(&user), user, sessions(count));
+    let dashboard = |user: Account, count| Dashboard::new(of(&user), user, sessions(count));
     let hostile_session = SessionEntry {
         id: HOSTILE.to_owned(),
         created: i64::MIN,
@@ -210,7 +213,7 @@ fn dashboards() -> Vec<(String, String)> {
         shown(
             "dashboard-unicode",
             &dashboard(
-                User {
+                Account {
                     name: "\u{645}\u{631}\u{64a}\u{645} 李小龍 🦀".to_owned(),
                     email: Some("δοκιμή@παράδειγμα.ελ".to_owned()),
                     ..ada()

@@ -1,5 +1,6 @@
 use askama::Template;
-use vestibule_types::{PictureUrl, SessionEntry, User};
+use vestibule_gateway::Account;
+use vestibule_types::{PictureUrl, SessionEntry};
 
 use super::{Field, Frame};
 use crate::dates::Moment;
@@ -21,7 +22,7 @@ pub struct Dashboard {
     /// What surrounds the page.
     pub frame: Frame,
     /// The account as it is.
-    pub user: User,
+    pub user: Account,
     /// The profile form as it was typed.
     pub profile: ProfileForm,
     /// Where the account is signed in.
@@ -49,8 +50,8 @@ pub struct ProfileForm {
     pub profile_image_url: String,
 }
 
-impl From<&User> for ProfileForm {
-    fn from(user: &User) -> Self {
+impl From<&Account> for ProfileForm {
+    fn from(user: &Account) -> Self {
         Self {
             name: user.name.clone(),
             username: user.username.clone(),
@@ -98,7 +99,7 @@ impl Dashboard {
         ["name", "username", "email", "profile_image_url", "current_password", "new_password"];
 
     /// The page of `user` with nothing to say.
-    pub fn new(frame: Frame, user: User, sessions: Sessions) -> Self {
+    pub fn new(frame: Frame, user: Account, sessions: Sessions) -> Self {
         Self {
             frame,
             profile: ProfileForm::from(&user),
@@ -203,25 +204,25 @@ impl<'a> Line<'a> {
 }
 
 /// The picture's address, unless it is the placeholder that every account begins with.
-fn picture(user: &User) -> Option<&str> {
+fn picture(user: &Account) -> Option<&str> {
     let url = user.profile_image_url.as_str();
-    (url != PictureUrl::default().as_str()).then_some(url)
+    (!url.is_empty() && url != PictureUrl::default().as_str()).then_some(url)
 }
 
 #[cfg(test)]
 mod tests {
-    use vestibule_types::{PictureUrl, User, UserId};
+    use vestibule_gateway::{Account, AccountId};
+    use vestibule_types::PictureUrl;
 
     use super::{Dashboard, Frame, ProfileForm, Sessions};
 
-    fn named(name: &str) -> User {
-        User {
-            id: UserId::new(1),
+    fn named(name: &str) -> Account {
+        Account {
+            id: AccountId::Number(1),
             name: name.to_owned(),
             username: "ada".to_owned(),
             email: None,
             profile_image_url: String::from(PictureUrl::default()),
-            tier_id: None,
         }
     }
 

@@ -15,7 +15,7 @@ pub use home::Home;
 pub use login::{Login, LoginNotice};
 pub use register::Register;
 
-use vestibule_types::User;
+use vestibule_gateway::Account;
 
 /// What surrounds every page: who is signed in, and how the script notices that this has changed.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Frame {
     pub hint_cookie: String,
     /// What was in it when the page was asked for.
     pub hint: String,
+    /// Whether the API makes no accounts: then nothing leads to `/register`.
+    pub is_closed: bool,
 }
 
 /// The signed-in person, as the top of the page names them.
@@ -37,8 +39,8 @@ pub struct Person {
     pub username: String,
 }
 
-impl From<&User> for Person {
-    fn from(user: &User) -> Self {
+impl From<&Account> for Person {
+    fn from(user: &Account) -> Self {
         Self { name: user.name.clone(), username: user.username.clone() }
     }
 }

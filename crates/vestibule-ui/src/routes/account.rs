@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use vestibule_gateway::{Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
-use vestibule_types::{Detail, PictureUrl, User};
+use vestibule_gateway::{Account, Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
+use vestibule_types::{Detail, PictureUrl};
 
 use super::dashboard::{page, refused};
 use super::entry::{CLEAR, trouble};
@@ -55,22 +55,15 @@ pub(super) async fn save_profile(
 fn unsaved(gateway: &Gateway, visitor: &Visitor, typed: ProfileForm, outage: Outage) -> Response {
     let problem = Problem::from(outage);
     let Some(session) = visitor.session() else { return problem.into_response() };
-    let user = User {
-        id: session.user.id,
-        name: session.user.name,
-        username: session.user.username,
-        email: session.user.email,
-        profile_image_url: PictureUrl::default().as_str().to_owned(),
-        tier_id: None,
-    };
-    let page = Dashboard::new(frame(gateway, Some(visitor)), user, Sessions::Unavailable);
+    let page =
+        Dashboard::new(frame(gateway, Some(visitor)), session.user.into(), Sessions::Unavailable);
     show(problem.status, &Dashboard { profile: typed, trouble: Some(trouble(outage)), ..page })
 }
 
 async fn save(
     gateway: &Gateway,
     visitor: &Visitor,
-    user: &User,
+    user: &Account,
     typed: &ProfileForm,
 ) -> Result<Option<Detail>, NoAnswer> {
     let fields = differences(user, typed);
@@ -85,7 +78,7 @@ async fn save(
     Ok(said)
 }
 
-fn differences(user: &User, typed: &ProfileForm) -> Map<String, Value> {
+fn differences(user: &Account, typed: &ProfileForm) -> Map<String, Value> {
     let now = ProfileForm::from(user);
     let picture = match typed.profile_image_url.as_str() {
         "" => PictureUrl::default().as_str().to_owned(),
@@ -194,7 +187,7 @@ pub(super) async fn delete(
     }
 }
 
-fn own_path(user: &User) -> String {
+fn own_path(user: &Account) -> String {
     format!("/user/{}", escaped(&user.username))
 }
 

@@ -6,8 +6,10 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join;
 use serde::Deserialize;
-use vestibule_gateway::{CanonicalPath, Gateway, NoAnswer, Problem, Visitor, ask_to_sign_in};
-use vestibule_types::{SessionEntry, User};
+use vestibule_gateway::{
+    Account, CanonicalPath, Gateway, NoAnswer, Problem, Visitor, ask_to_sign_in,
+};
+use vestibule_types::SessionEntry;
 
 use super::frame;
 use crate::page::show;
@@ -40,7 +42,7 @@ pub(super) async fn dashboard(
 }
 
 /// The dashboard of `user`, with nothing to say.
-pub(super) async fn page(gateway: &Gateway, visitor: &Visitor, user: User) -> Dashboard {
+pub(super) async fn page(gateway: &Gateway, visitor: &Visitor, user: Account) -> Dashboard {
     let sessions = sessions(gateway, visitor).await;
     Dashboard::new(frame(gateway, Some(visitor)), user, sessions)
 }

@@ -21,9 +21,8 @@ pub use errors::with_error_pages;
 /// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
 /// unless it brings those too: what its routes cover never comes here.
 pub fn site(gateway: Gateway) -> Router {
-    let pages = Router::new()
+    let mut pages = Router::new()
         .route("/login", get(entry::login).post(entry::sign_in))
-        .route("/register", get(entry::register).post(entry::sign_up))
         .route("/logout", post(entry::sign_out))
         .route("/", get(home))
         .route("/dashboard", get(dashboard::dashboard))
@@ -33,6 +32,9 @@ pub fn site(gateway: Gateway) -> Router {
         .route("/dashboard/sessions/end", post(account::end_session))
         .route("/dashboard/sessions/end-others", post(account::end_other_sessions))
         .route("/dashboard/delete", post(account::delete));
+    if gateway.registers() {
+        pages = pages.route("/register", get(entry::register).post(entry::sign_up));
+    }
     let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
     gateway.site(pages.route_layer(from_fn(by_pattern)))
 }
@@ -56,5 +58,6 @@ fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
     let person =
         session.map(|session| Person { name: session.user.name, username: session.user.username });
     let hint = visitor.map(Visitor::hint).unwrap_or_default().to_owned();
-    Frame { person, hint_cookie: gateway.hint_name().to_owned(), hint }
+    let hint_cookie = gateway.hint_name().to_owned();
+    Frame { person, hint_cookie, hint, is_closed: !gateway.registers() }
 }

@@ -2,12 +2,13 @@ use vestibule_gateway::{Pass, Upstream};
 use vestibule_types::Clock;
 
 use super::api::{api_docs, follow_keys, open_api};
+use super::edge::{http_address, http_part, site_edge};
 use super::forward_auth::{forward_auth_address, forward_auth_part};
 use super::gateway::site_parts;
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_key, signing_keys};
-use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
+use super::serving::{Part, host_of, metrics_address, metrics_part, say, serve_all};
 use super::{RunError, database};
-use crate::allowed::{check_api, check_site, is_loopback, public_site};
+use crate::allowed::{check_api, check_site, is_exposed, is_loopback, public_site};
 use crate::key_file::differ;
 use crate::plans::Plans;
 use crate::secrets::{Secrets, random_secret};
@@ -23,8 +24,8 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let api_socket = listen(api_args.api_listen, "--api-listen").await?;
     let site = public_site(&site_args, &site_socket)?;
     let mut weak = Vec::new();
-    check_site(&site, &site_socket, &mut weak)?;
-    let is_exposed = !site.is_loopback() || !is_loopback(&api_socket)?;
+    check_site(&site_args, &site, &site_socket, &mut weak)?;
+    let is_exposed = is_exposed(&site, &site_args, &site_socket)? || !is_loopback(&api_socket)?;
     check_api(&api_args, is_exposed, &mut weak)?;
 
     let secret = auth_secret(&site_args, &data.data, is_exposed)?;
@@ -37,12 +38,14 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let others = vec![(AUTH_SECRET, secret.clone()), (FEED_KEY, feed_key.clone())];
     differ(&others, Some(&keys))?;
     let clock = Clock::system();
+    let edge = site_edge(&site_args, &site, &clock)?;
+    let http = http_part(&site_args.edge, &site, &edge).await?;
     let (api, api_router) =
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
     let pass = Pass::new(&feed_key.first, clock.clone());
     let here = Upstream::in_process(api.router()).with_pass(pass);
-    let plans = Plans::new(site_args.clone(), here.clone());
+    let plans = Plans::with_ours(site_args.clone(), here.clone());
     let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
     let (gateway, site_router) = wiring::site(parts, here, clock);
     // Without it the site says on `/ready` that it is not; the log says why.
@@ -65,14 +68,17 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
             ("Data", database(&data)?.to_string()),
         ]
         .into_iter()
+        .chain(http_address(http.as_ref())?)
         .chain(forward_auth_address(forward_auth.as_ref())?)
         .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
-    let parts = [(site_socket, site_router), (api_socket, api_router)];
+    let places = edge.places.clone();
+    let site = Part { socket: site_socket, router: site_router, edge };
+    let parts = [site, Part::new(api_socket, api_router, places)];
     let again = || plans.read_again(&gateway);
-    let parts = parts.into_iter().chain(forward_auth).chain(metrics);
+    let parts = parts.into_iter().chain(http).chain(forward_auth).chain(metrics);
     serve_all(parts, process.drain, again).await?;
     drop(gateway);
     api.close().await;

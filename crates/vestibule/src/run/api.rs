@@ -3,15 +3,19 @@ use tokio::net::TcpListener;
 use vestibule_api::{Api, ApiSettings, SigningKeys};
 use vestibule_types::Clock;
 
+use super::files;
 use super::secrets::{FEED_KEY, feed_key, signing_keys};
-use super::serving::{host_of, metrics_address, metrics_part, say, serve_all};
+use super::serving::{Part, host_of, metrics_address, metrics_part, say, serve_all};
 use super::{RunError, database, open_store};
 use crate::allowed::{check_api, is_loopback, short_ttl};
 use crate::key_file::{self, KeyFile, differ};
 use crate::secrets::{Named, Secrets};
-use crate::server::listen;
+use crate::server::{Places, listen};
 use crate::settings::{ApiArgs, ApiOnly, DataArgs, Switch};
 use crate::wiring;
+
+/// Most connections, which come from gateways and from anybody: whose they are is not told apart.
+const CONNECTIONS: usize = 10_000;
 
 /// The identity API alone.
 pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
@@ -50,7 +54,9 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
         &weak,
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
     );
-    serve_all([(socket, router)].into_iter().chain(metrics), process.drain, || {}).await?;
+    let places = Places::unshared(files::connections(CONNECTIONS));
+    let parts = [Part::new(socket, router, places)].into_iter().chain(metrics);
+    serve_all(parts, process.drain, || {}).await?;
     api.close().await;
     Ok(())
 }

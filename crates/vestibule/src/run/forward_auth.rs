@@ -6,8 +6,11 @@ use super::RunError;
 use super::serving::Part;
 use crate::allowed::is_loopback;
 use crate::observe::{Ids, observed};
-use crate::server::listen;
+use crate::server::{Places, listen};
 use crate::settings::HopArgs;
+
+/// Most connections of proxies.
+const PROXIES: usize = 4096;
 
 /// Its socket and routes, if there is to be one. It has to be known who may ask; and what is answered holds access
 /// tokens, which is said aloud where other machines are answered in the clear (DF-02).
@@ -28,13 +31,14 @@ pub(super) async fn forward_auth_part(
             socket.local_addr()?
         ));
     }
-    Ok(Some((socket, observed(gateway.forward_auth(), "forward-auth", Ids::Own))))
+    let router = observed(gateway.forward_auth(), "forward-auth", Ids::Own);
+    Ok(Some(Part::new(socket, router, Places::unshared(PROXIES))))
 }
 
 /// Where it is, for whoever started this.
 pub(super) fn forward_auth_address(
     part: Option<&Part>,
 ) -> Result<Option<(&'static str, String)>, RunError> {
-    let Some((socket, _)) = part else { return Ok(None) };
+    let Some(Part { socket, .. }) = part else { return Ok(None) };
     Ok(Some(("Forward-auth", format!("http://{}", socket.local_addr()?))))
 }

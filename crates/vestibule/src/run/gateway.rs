@@ -4,10 +4,11 @@ use vestibule_gateway::{FeedLost, Gateway, Pass, Site, Upstream};
 use vestibule_types::Clock;
 
 use super::RunError;
+use super::edge::{http_address, http_part, site_edge};
 use super::forward_auth::{forward_auth_address, forward_auth_part};
 use super::secrets::{AUTH_SECRET, FEED_KEY, auth_secret, feed_source};
-use super::serving::{metrics_address, metrics_part, say, serve_all};
-use crate::allowed::{check_site, public_site};
+use super::serving::{Part, metrics_address, metrics_part, say, serve_all};
+use crate::allowed::{check_site, is_exposed, public_site};
 use crate::key_file::differ;
 use crate::plans::Plans;
 use crate::secrets::Secrets;
@@ -29,19 +30,22 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     let socket = listen(args.site_listen, "--site-listen").await?;
     let site = public_site(&args, &socket)?;
     let mut weak = Vec::new();
-    check_site(&site, &socket, &mut weak)?;
-    let is_exposed = !site.is_loopback();
+    check_site(&args, &site, &socket, &mut weak)?;
+    let is_exposed = is_exposed(&site, &args, &socket)?;
     let secret = auth_secret(&args, &data.data, is_exposed)?;
     let feed_key = feed_source(&feed, &data.data, is_exposed).given()?;
     let mut others = vec![(AUTH_SECRET, secret.clone())];
     others.extend(feed_key.clone().map(|key| (FEED_KEY, key)));
     differ(&others, None)?;
     let api = wiring::api_at(&url).map_err(|cause| RunError::Upstream { flag: "--api", cause })?;
-    let pass = feed_key.as_ref().map(|keys| Pass::new(&keys.first, Clock::system()));
+    let clock = Clock::system();
+    let pass = feed_key.as_ref().map(|keys| Pass::new(&keys.first, clock.clone()));
     let api = pass.into_iter().fold(api, Upstream::with_pass);
     let plans = Plans::new(args.clone(), api.clone());
     let parts = site_parts(&args, site.clone(), secret, &plans)?;
-    let (gateway, router) = wiring::site(parts, api, Clock::system());
+    let edge = site_edge(&args, &site, &clock)?;
+    let http = http_part(&args.edge, &site, &edge).await?;
+    let (gateway, router) = wiring::site(parts, api, clock);
     find_api(&gateway, &url).await?;
     if !follow(&gateway, feed_key, &url).await? {
         weak.push(NO_FEED.to_owned());
@@ -51,13 +55,15 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     say(
         [("Site", site.origin().to_owned()), ("API", url.to_string())]
             .into_iter()
+            .chain(http_address(http.as_ref())?)
             .chain(forward_auth_address(forward_auth.as_ref())?)
             .chain(metrics_address(metrics.as_ref())?),
         &weak,
         &format!("Next: open {}", site.origin()),
     );
     let again = || plans.read_again(&gateway);
-    let parts = [(socket, router)].into_iter().chain(forward_auth).chain(metrics);
+    let parts = [Part { socket, router, edge }];
+    let parts = parts.into_iter().chain(http).chain(forward_auth).chain(metrics);
     serve_all(parts, process.drain, again).await
 }
 

@@ -2,6 +2,8 @@
 
 mod all;
 mod api;
+mod edge;
+mod files;
 mod forward_auth;
 mod gateway;
 mod secrets;
@@ -20,13 +22,14 @@ use crate::operate;
 use crate::plans::{PlanError, Plans};
 use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
 use crate::server::ListenError;
+use crate::server::tls::TlsError;
 use crate::settings::{
     ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
 };
 use crate::wiring::{self, DATABASE};
 
 use secrets::secret_variable;
-use serving::start_log;
+use serving::{start_log, start_traces};
 
 /// Why the program ended: one line, with the cause and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,9 @@ pub enum RunError {
     /// `vestibule keys`.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificate of the site.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A socket.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -88,6 +94,10 @@ pub enum RunError {
     /// The collection of metrics.
     #[error(transparent)]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Traces.
+    #[cfg(feature = "otlp")]
+    #[error("--otlp-endpoint {0}")]
+    Traces(#[from] crate::traces::TracesError),
     /// The operating system.
     #[error("{0}")]
     Io(#[from] std::io::Error),
@@ -108,14 +118,18 @@ pub enum Outcome {
 /// [`RunError`], to be shown to whoever started it.
 pub fn run(cli: Cli) -> Result<Outcome, RunError> {
     let role = cli.command.unwrap_or(Role::Serve(cli.serve));
-    if let Role::Serve(Serve { process, .. })
-    | Role::Api(ApiOnly { process, .. })
-    | Role::Gateway(GatewayOnly { process, .. }) = &role
-    {
+    let process = match &role {
+        Role::Serve(Serve { process, .. })
+        | Role::Api(ApiOnly { process, .. })
+        | Role::Gateway(GatewayOnly { process, .. }) => Some(process.clone()),
+        _ => None,
+    };
+    if let Some(process) = &process {
         start_log(process)?;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let _until_it_ends = process.as_ref().map(start_traces).transpose()?;
         match role {
             Role::Serve(settings) => all::run(settings).await?,
             Role::Api(settings) => api::run(settings).await?,

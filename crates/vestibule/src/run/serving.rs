@@ -10,15 +10,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use super::RunError;
+use crate::access;
 use crate::metrics;
-use crate::server::{listen, serve};
-use crate::settings::{LogFormat, ProcessArgs};
+use crate::server::{Edge, Places, listen};
+use crate::settings::{LogFormat, ProcessArgs, Switch};
+#[cfg(feature = "otlp")]
+use crate::traces::Traces;
 
 pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     let filter = EnvFilter::builder().parse(&settings.log);
     let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
+    let filter = match settings.access_log {
+        Switch::On => filter,
+        Switch::Off => filter.add_directive(off(access::TARGET)),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Human => {
@@ -29,21 +37,58 @@ pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
     Ok(())
 }
 
-/// A socket, and what is served on it.
-pub(super) type Part = (TcpListener, Router);
+fn off(target: &str) -> Directive {
+    format!("{target}=off").parse().expect("a target of ours")
+}
+
+/// Collects traces as long as what it answers is held, if that is wanted.
+#[cfg(feature = "otlp")]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<Option<Traces>, RunError> {
+    let traces = settings.otlp_endpoint.as_ref();
+    let traces = traces.map(|collector| Traces::start(collector, settings.trace_ratio));
+    Ok(traces.transpose()?)
+}
+
+/// This program was built without.
+#[cfg(not(feature = "otlp"))]
+pub(super) fn start_traces(settings: &ProcessArgs) -> Result<(), RunError> {
+    const NONE: &str =
+        "--otlp-endpoint: this program was built without traces. Build it with the feature otlp";
+    match settings.otlp_endpoint {
+        Some(_) => Err(RunError::Setting(NONE.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A socket, what is served on it, and what stands between.
+pub(super) struct Part {
+    pub(super) socket: TcpListener,
+    pub(super) router: Router,
+    pub(super) edge: Edge,
+}
+
+impl Part {
+    /// One beside the site, with as many connections.
+    pub(super) fn new(socket: TcpListener, router: Router, places: Places) -> Self {
+        Self { socket, router, edge: Edge { places, ..Edge::default() } }
+    }
+}
+
+/// Connections of those who read metrics. They are not the site's, which may be full when it is looked at.
+const SCRAPERS: usize = 64;
 
 /// Metrics, if they are wanted. First of all: what is counted before is lost.
 pub(super) async fn metrics_part(process: &ProcessArgs) -> Result<Option<Part>, RunError> {
     let Some(address) = process.metrics_listen else { return Ok(None) };
     let socket = listen(address, "--metrics-listen").await?;
-    Ok(Some((socket, metrics::start()?)))
+    Ok(Some(Part::new(socket, metrics::start()?, Places::unshared(SCRAPERS))))
 }
 
 /// Where they are, for whoever started this.
 pub(super) fn metrics_address(
     part: Option<&Part>,
 ) -> Result<Option<(&'static str, String)>, RunError> {
-    let Some((socket, _)) = part else { return Ok(None) };
+    let Some(Part { socket, .. }) = part else { return Ok(None) };
     Ok(Some(("Metrics", format!("http://{}/metrics", host_of(socket.local_addr()?)))))
 }
 
@@ -59,8 +104,9 @@ pub(super) async fn serve_all(
     let mut hang_up = signal(SignalKind::hangup())?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    for (listener, router) in parts {
-        servers.spawn(serve(listener, router, stopped.clone(), Duration::from_secs(drain)));
+    for Part { socket, router, edge } in parts {
+        let drain = Duration::from_secs(drain);
+        servers.spawn(edge.serve(socket, router, stopped.clone(), drain));
     }
     loop {
         tokio::select! {

@@ -55,7 +55,8 @@ To change one, put the new one in front of the old one, with a comma between; dr
 Signing keys in a file change while the servers run: vestibule keys --help, docs/keys.md.
 On loopback a missing one is made and kept in the data folder; elsewhere it has to be given, except for the
 feed key, without which a gateway does not ask. A gateway never makes that one: it has to be the API's.
-NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set.";
+NEXT_PUBLIC_SITE_URL and NEXT_PUBLIC_API_URL are read where VESTIBULE_SITE_URL and VESTIBULE_API_URL are not set,
+OTEL_EXPORTER_OTLP_ENDPOINT where VESTIBULE_OTLP_ENDPOINT is not.";
 
 /// Default life of a session, in seconds: a week.
 const REFRESH_TTL: i64 = 604_800;
@@ -194,11 +195,12 @@ impl Cli {
     }
 }
 
-/// Lets the brief's variables stand in where ours are not set.
+/// Lets the variables of the brief and of OpenTelemetry stand in where ours are not set.
 fn with_brief_names(command: Command, is_set: &impl Fn(&str) -> bool) -> Command {
-    const TWINS: [(&str, &str); 2] = [
+    const TWINS: [(&str, &str); 3] = [
         ("VESTIBULE_SITE_URL", "NEXT_PUBLIC_SITE_URL"),
         ("VESTIBULE_API_URL", "NEXT_PUBLIC_API_URL"),
+        ("VESTIBULE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ];
     let command = command.mut_args(|arg| {
         let twin = TWINS.iter().find(|(ours, _)| arg.get_env() == Some(OsStr::new(ours)));
@@ -274,6 +276,9 @@ mod tests {
             "vestibule --trusted-hop 10.0.0.1/8",
             "vestibule --also-host app/x",
             "vestibule --cors-origin *",
+            "vestibule --otlp-endpoint localhost",
+            "vestibule --trace-ratio 1.1",
+            "vestibule --trace-ratio NaN",
             "vestibule keys",
             "vestibule keys retire",
             "vestibule keys add --algorithm rsa",

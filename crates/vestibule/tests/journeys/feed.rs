@@ -172,7 +172,7 @@ async fn rv_02_a_session_revoked_elsewhere_is_refused_without_a_call_to_the_api(
 
     feed.revoke(&feed.sid_seen());
     until(async || status(&browser, "/dashboard").await == 303).await;
-    let calls = || faults.count("/api/v1/user/me") + faults.count("/api/v1/refresh");
+    let calls = || faults.count("/api/v1/user/me/") + faults.count("/api/v1/refresh");
     calls();
     assert_eq!(browser.clone().fetch("GET", "/api/v1/user/ada", None).await.status, 401);
     let answer = browser.visit("/dashboard").await;

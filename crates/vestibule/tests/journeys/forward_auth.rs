@@ -179,7 +179,7 @@ async fn gw_18_no_refusal_is_a_2xx() {
 #[tokio::test]
 async fn gw_13_people_are_sent_to_sign_in_and_nginx_is_told_where() {
     let stage = Stage::new().await;
-    let place = "/login?next=%2Fapp%3Fx%3D1";
+    let place = "http://localhost:3000/login?next=%2Fapp%3Fx%3D1";
     let answer = stage.ask_as("", "GET", "/app?x=1", &PAGE).await;
     assert_eq!((answer.status, answer.header("location")), (303, place));
     let answer = stage.nginx_asks("", "GET", "/app?x=1", &PAGE).await;
@@ -194,13 +194,15 @@ async fn gw_13_people_are_sent_to_sign_in_and_nginx_is_told_where() {
 }
 
 #[tokio::test]
-async fn cs_01_what_counts_is_the_method_that_the_browser_used() {
+async fn cs_01_cs_05_what_counts_is_what_the_browser_did_and_from_where() {
     let stage = Stage::new().await;
     let ours = [("origin", "http://localhost:3000"), ("sec-fetch-site", "same-origin")];
     let theirs = [("origin", "https://evil.test"), ("sec-fetch-site", "cross-site")];
     let link = [&PAGE[..], &[("sec-fetch-site", "cross-site")]].concat();
     for (method, fields, status) in [
         ("GET", &link[..], 200),
+        ("GET", &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")], 403),
+        ("GET", &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "cors")], 403),
         ("POST", &ours, 200),
         ("POST", &theirs, 403),
         ("DELETE", &theirs, 403),

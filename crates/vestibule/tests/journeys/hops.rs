@@ -149,7 +149,7 @@ async fn tl_03_over_http_pages_lead_to_https_and_calls_are_refused() {
             ask("POST", "/login", &[PAGE, over_http]).await,
         ];
         for answer in refused {
-            assert_eq!((answer.status, answer.header("location")), (403, ""), "{answer}");
+            assert_eq!((answer.status, answer.header("location")), (400, ""), "{answer}");
         }
         assert_eq!(ask("GET", "/data", &[over_http]).await.json()["code"], "https_required");
         assert_eq!(ask("GET", "/health", &[over_http]).await.status, 200, "a probe");

@@ -338,7 +338,7 @@ async fn ck_06_a_session_not_remembered_is_refused_after_its_end_without_a_call(
     api.clock.advance(HOUR - 1);
     assert_eq!(browser.visit("/dashboard").await.status, 200);
     faults.count("/api/v1/refresh");
-    faults.count(ME);
+    faults.count("/api/v1/user/me/");
     api.clock.advance(1);
     assert_eq!(browser.clone().fetch("GET", ME, None).await.status, 401);
     assert_eq!(leads(&browser.visit("/dashboard").await).1, "/login?next=%2Fdashboard");
@@ -399,7 +399,7 @@ async fn ck_08_what_is_late_scales_with_the_access_life() {
         let mut browser = api.faulty_site(&faults);
         browser.sign_in("ada").await;
         api.clock.advance(720);
-        let gate = faults.hold(ME);
+        let gate = faults.hold("/api/v1/user/me/");
         let call = async { browser.fetch("GET", ME, None).await };
         let wait = async {
             faults.held(1).await;

@@ -1,18 +1,29 @@
 //! Journeys through the real routers: on the seam, over TCP, and with the binary itself.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "tests")]
 
+mod access_log;
 mod accounts;
+mod answers;
+mod authority;
+mod bodies;
+mod conformance;
 mod contract;
 mod copy;
 mod database;
+mod dialects;
 mod disk;
+mod documented;
 mod end_all;
+mod ending;
+mod fastapi;
 mod feed;
 mod foreign;
 mod forward_auth;
+mod framing;
 mod gateway;
 mod gateways_only;
 mod hops;
+mod http2;
 mod imports;
 mod keys;
 mod limits;
@@ -22,6 +33,18 @@ mod nodes;
 mod outages;
 mod problems;
 mod process;
+mod protocols;
+mod proxy_protocol;
+mod reload;
+mod routes;
+mod served;
 mod sessions;
 mod site;
+mod sockets;
+mod streams;
 mod support;
+mod tls;
+mod traces;
+mod upstreams;
+mod weight;
+mod wire;

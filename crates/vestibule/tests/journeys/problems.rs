@@ -12,7 +12,8 @@ use vestibule::observe::{Ids, caught, observed};
 use vestibule_api::ErrorKind;
 use vestibule_gateway::{Problem, Upstream};
 
-use crate::support::{Answer, Browser, Client, Faults, PASSWORD, TestApi};
+use crate::process::Server;
+use crate::support::{Answer, Browser, Client, Faults, Folder, PASSWORD, TestApi};
 
 const PROBLEM: (&str, &str) = ("accept", "application/problem+json");
 
@@ -99,6 +100,20 @@ async fn er_01_er_06_the_gateway_tells_scripts_by_problem_details() {
     assert_is(&broken, 400, "bad_body");
     let large = nobody.peek(Method::POST, "/login", &script, vec![b'a'; 65_537]).await;
     assert_is(&large, 413, "too_large");
+}
+
+#[tokio::test]
+async fn er_01_over_the_wire_the_body_is_as_long_as_its_head_says() {
+    let folder = Folder::new();
+    let server = Server::serve(&folder, &[]);
+    let nowhere = server.client("Site").get("/nowhere").await;
+    assert_is(&nowhere, 404, "not_found");
+    assert_eq!(nowhere.header("content-length"), nowhere.body.len().to_string());
+    let head = server.client("Site").request("HEAD", "/nowhere", &[], "").await;
+    assert_eq!((head.status, head.body.as_str()), (404, ""));
+    let nobody = server.client("API").request("GET", "/api/v1/user/me", &[PROBLEM], "").await;
+    assert_is(&nobody, 401, "not_authenticated");
+    assert_eq!(nobody.header("content-length"), nobody.body.len().to_string());
 }
 
 #[tokio::test]

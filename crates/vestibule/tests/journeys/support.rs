@@ -25,6 +25,7 @@ use vestibule_gateway::{Gateway, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
+use crate::fastapi::{Fastapi, me};
 
 pub const NOW: i64 = 1_800_000_000;
 pub const PASSWORD: &str = "Str1ngst!";
@@ -69,6 +70,8 @@ pub struct TestApi {
     pub database: Arc<TestDatabase>,
     pub inner: Api,
     pub client: Client,
+    /// Stands in for it, if this run is about that.
+    fastapi: Option<Fastapi>,
 }
 
 impl TestApi {
@@ -84,9 +87,16 @@ impl TestApi {
     pub async fn on(database: &Arc<TestDatabase>, clock: &Clock, settings: ApiSettings) -> Self {
         let store = Store::open(&database.database()).await.unwrap();
         let keys = Secret::from_random([3; 32]).into();
+        let fastapi = Fastapi::of_this_run(&settings, clock);
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
+        let router = fastapi.as_ref().map_or(router, Fastapi::router);
         let client = Client::of(Upstream::in_process(router));
-        Self { clock: clock.clone(), database: database.clone(), inner, client }
+        Self { clock: clock.clone(), database: database.clone(), inner, client, fastapi }
+    }
+
+    /// The API's routes: what a site stands in front of.
+    pub fn router(&self) -> Router {
+        self.fastapi.as_ref().map_or_else(|| self.inner.router(), Fastapi::router)
     }
 
     /// Registers `username` and answers the user.
@@ -109,7 +119,7 @@ impl TestApi {
     }
 
     pub async fn me(&self, access: &str) -> Answer {
-        self.client.get_as("/api/v1/user/me", access).await
+        self.client.get_as(me(), access).await
     }
 
     pub async fn refresh(&self, refresh: &str) -> Answer {
@@ -118,12 +128,12 @@ impl TestApi {
 
     /// The site in front of this API, in-process.
     pub fn site(&self) -> Browser {
-        self.site_over(Upstream::in_process(self.inner.router()), None)
+        self.site_over(Upstream::in_process(self.router()), None)
     }
 
     /// The site in front of this API, which `faults` befall.
     pub fn faulty_site(&self, faults: &Faults) -> Browser {
-        self.site_over(faults.around(self.inner.router()), None)
+        self.site_over(faults.around(self.router()), None)
     }
 
     /// The site in front of anything, with this API's clock.
@@ -156,10 +166,15 @@ impl TestApi {
 
     /// The same with any plan.
     pub fn gateway_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Browser) {
+        let (gateway, router) = self.router_by(plan, max_stale);
+        (gateway, Browser::of(Upstream::in_process(router)))
+    }
+
+    /// The same as it is served on a socket.
+    pub fn router_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Router) {
         let api = plan.api.clone();
         let parts = parts_by(plan, HopSettings::default(), max_stale);
-        let (gateway, router) = wiring::site(parts, api, self.clock.clone());
-        (gateway, Browser::of(Upstream::in_process(router)))
+        wiring::site(parts, api, self.clock.clone())
     }
 
     /// What the sites of these tests are made of.

@@ -1,0 +1,151 @@
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+use tower::service_fn;
+use vestibule_gateway::Stopping;
+use vestibule_types::ClientAddress;
+
+use super::Edge;
+use super::answer::Front;
+use super::http2;
+use super::paced::Paced;
+use super::places::{AddressPlace, Place};
+use super::pulse::{Overdue, Pulse, Watch};
+use super::strict::Strict;
+
+/// What the connections of one listener have in common.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) edge: Edge,
+    pub(super) router: Router,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Serves one connection to its end.
+    pub(super) async fn serve<S>(self, socket: S, peer: SocketAddr, place: Place)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let pulse = Pulse::new(self.edge.limits);
+        let mut socket = Paced::new(socket, pulse.clone(), place);
+        let mut address = peer.ip().to_canonical();
+        if let Some(announced) = &self.edge.announced {
+            let read = announced.read(&mut socket, address);
+            let Some(read) = self.in_time("proxy_header", read).await else { return };
+            address = read;
+        }
+        let Some(place) = self.edge.places.of_address(address) else {
+            return refused("address", &"too many connections of one address");
+        };
+        let address = ClientAddress(address);
+        let Some(tls) = &self.edge.tls else {
+            return self.http(socket, address, place, pulse).await;
+        };
+        let handshake = tls.acceptor.accept(socket);
+        let Some(stream) = self.in_time("tls", handshake).await else { return };
+        self.http(stream, address, place, pulse).await;
+    }
+
+    /// What a step before the first request comes to, unless it fails, takes too long, or the server ends.
+    async fn in_time<T>(
+        &self,
+        step: &'static str,
+        result: impl Future<Output = io::Result<T>>,
+    ) -> Option<T> {
+        let mut stop = self.stop.clone();
+        let result = tokio::select! {
+            result = timeout(self.edge.limits.handshake, result) => result,
+            _ = stop.wait_for(|stop| *stop) => return None,
+        };
+        match result {
+            Ok(Ok(done)) => return Some(done),
+            Ok(Err(error)) => refused(step, &error),
+            Err(late) => refused(step, &late),
+        }
+        None
+    }
+
+    async fn http<S>(
+        self,
+        stream: S,
+        address: ClientAddress,
+        place: AddressPlace,
+        pulse: Arc<Pulse>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { edge: Edge { limits, has_hsts, .. }, router, mut stop } = self;
+        let stopping = Stopping(stop.clone());
+        let front = Front { router, address, stopping, has_hsts, limits, pulse: pulse.clone() };
+        let service =
+            TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
+        let builder = builder();
+        let stream = TokioIo::new(Strict::new(stream, pulse.clone(), place));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
+        let mut watch = Watch::new(pulse.clone());
+        let mut farewell = pin!(sleep(Duration::MAX));
+        let mut has_stopped = false;
+        loop {
+            let grace = tokio::select! { biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        let error = &*error as &dyn std::error::Error;
+                        tracing::debug!(error, "a connection ended early");
+                    }
+                    return;
+                }
+                _ = stop.wait_for(|stop| *stop), if !has_stopped => {
+                    has_stopped = true;
+                    FAREWELL
+                }
+                overdue = poll_fn(|cx| watch.poll(cx)) => match overdue {
+                    // What reads the head is told by the pulse, the next time round.
+                    Overdue::Head => continue,
+                    Overdue::Request => limits.write,
+                    Overdue::Reading => {
+                        tracing::debug!("a connection was cut: its client takes nothing");
+                        return;
+                    }
+                },
+                () = farewell.as_mut() => {
+                    if pulse.is_idle() {
+                        return;
+                    }
+                    FAREWELL
+                }
+            };
+            // HTTP/2 asks the client whether it has understood, and might wait for ever.
+            pulse.end();
+            connection.as_mut().graceful_shutdown();
+            farewell.as_mut().reset(Instant::now() + grace);
+        }
+    }
+}
+
+fn refused(reason: &'static str, why: &dyn std::fmt::Display) {
+    metrics::counter!("vestibule_connections_refused_total", "reason" => reason).increment(1);
+    tracing::debug!(reason, %why, "a connection was closed before its first request");
+}
+
+/// How long a connection without a request is given to end when the server does.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// HTTP/1.1 and HTTP/2, as the first bytes say. The time limits are ours, not the library's: they hold for both.
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+    http2::limit(builder.http2().timer(TokioTimer::new()));
+    builder
+}

@@ -1,0 +1,144 @@
+use super::{FIELDS, HEAD, Violation};
+
+/// Field lines up to and with the empty line behind them, of a head or of trailers (RFC 9112, 5).
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    at: At,
+    count: usize,
+    length: usize,
+    name: Word<32>,
+    value: Word<272>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
+    /// The first byte of a line.
+    #[default]
+    Line,
+    Name,
+    /// Blanks before a value.
+    Before,
+    Value,
+    /// The line feed of a field line.
+    LineFeed,
+    /// The line feed of the empty line.
+    LastLineFeed,
+}
+
+/// What a byte has completed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Read {
+    Nothing,
+    /// A field: see [`Fields::name`] and [`Fields::value`].
+    Field,
+    /// The section.
+    End,
+}
+
+impl Fields {
+    /// Fields behind so many bytes of a request line.
+    pub(super) fn behind(length: usize) -> Self {
+        Self { length, ..Self::default() }
+    }
+
+    /// Reads one byte.
+    pub(super) fn push(&mut self, byte: u8) -> Result<Read, Violation> {
+        use Violation::Malformed;
+        self.length += 1;
+        if self.length > HEAD {
+            return Err(Violation::LargeHead);
+        }
+        match (self.at, byte) {
+            (At::Line, b'\r') => self.at = At::LastLineFeed,
+            (At::Line, b' ' | b'\t') => return Err(Malformed("a line is folded")),
+            (At::Line, b':') => return Err(Malformed("a field has no name")),
+            (At::Line, byte) if is_token(byte) => self.begin(byte)?,
+            (At::Name, byte) if is_token(byte) => self.name.push(byte.to_ascii_lowercase()),
+            (At::Name, b':') => self.at = At::Before,
+            (At::Line | At::Name, _) => return Err(Malformed("a field's name is no token")),
+            (At::Before | At::Value, b'\r') => self.at = At::LineFeed,
+            (At::Before, b' ') => {}
+            (At::Before | At::Value, byte) if is_text(byte) => {
+                self.at = At::Value;
+                self.value.push(byte);
+            }
+            (At::Before | At::Value, _) => {
+                return Err(Malformed("a value has a control character"));
+            }
+            (At::LineFeed, b'\n') => {
+                self.at = At::Line;
+                return Ok(Read::Field);
+            }
+            (At::LastLineFeed, b'\n') => return Ok(Read::End),
+            (At::LineFeed | At::LastLineFeed, _) => {
+                return Err(Malformed("a carriage return stands alone"));
+            }
+        }
+        Ok(Read::Nothing)
+    }
+
+    fn begin(&mut self, byte: u8) -> Result<(), Violation> {
+        self.count += 1;
+        if self.count > FIELDS {
+            return Err(Violation::LargeHead);
+        }
+        self.at = At::Name;
+        self.name.clear();
+        self.value.clear();
+        self.name.push(byte.to_ascii_lowercase());
+        Ok(())
+    }
+
+    /// The name of the field just read, in lower case, or its first bytes: longer than any that matters here.
+    pub(super) fn name(&self) -> &[u8] {
+        self.name.text()
+    }
+
+    /// Its value without the spaces around it, or its first bytes. Tabs stay, and so does a value that has one become wrong where it
+    /// matters here.
+    pub(super) fn value(&self) -> &[u8] {
+        let text = self.value.text();
+        let end = text.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
+        &text[..end]
+    }
+}
+
+/// RFC 9110, 5.6.2.
+pub(super) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What may stand in a value: anything but control characters, and the tab (RFC 9110, 5.5).
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || !byte.is_ascii_control()
+}
+
+/// The first `SIZE` bytes of something.
+#[derive(Debug)]
+pub(super) struct Word<const SIZE: usize> {
+    bytes: [u8; SIZE],
+    length: usize,
+}
+
+impl<const SIZE: usize> Default for Word<SIZE> {
+    fn default() -> Self {
+        Self { bytes: [0; SIZE], length: 0 }
+    }
+}
+
+impl<const SIZE: usize> Word<SIZE> {
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length += 1;
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
