@@ -32,7 +32,8 @@ def main() -> None:
     app = create_app()
     threading.Thread(target=end_with_owner, args=[arguments.scratch], daemon=True).start()
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    # Longer than on a busy machine a test takes to come back to a kept connection.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=60)
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -80,7 +80,10 @@ impl Front {
         }
         head.extensions.insert(self.address);
         head.extensions.insert(self.stopping);
-        let (body, fault) = inflow::follow(body, &self.limits);
+        // Who waits to be asked has sent nothing yet; over HTTP/2 a stream is let go by itself.
+        let is_waiting = head.headers.contains_key(header::EXPECT);
+        let lingers = head.version != Version::HTTP_2 && !is_waiting;
+        let (body, fault) = inflow::follow(body, lingers, &self.limits);
         let Ok(response) = self.router.oneshot(Request::from_parts(head, body)).await;
         // Whoever read a body that broke may have taken it for a failure of its own.
         match fault.close() {

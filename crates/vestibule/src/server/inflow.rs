@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::limits::Limits;
 use super::refusal::Refusal;
@@ -15,7 +17,10 @@ use super::refusal::Refusal;
 /// The body of a request, which has to come at a least rate while it is waited for (RL-02). How long nobody asks for it is not the
 /// client's fault, and what comes once the answer has begun is a conversation, which may pause.
 pub(super) struct Inflow {
-    body: Incoming,
+    /// There until it is dropped.
+    body: Option<Incoming>,
+    /// Whether its rest is read when nobody wants it any more.
+    lingers: bool,
     limit: Duration,
     /// How long it was waited for, and what came meanwhile, since there was enough.
     waited: Duration,
@@ -46,6 +51,10 @@ impl Fault {
         }
     }
 
+    fn is_set(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Is(_))
+    }
+
     fn is_answered(&self) -> bool {
         matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), State::Answered)
     }
@@ -60,14 +69,16 @@ impl Fault {
     }
 }
 
-/// Follows `body`, and tells what is wrong with it.
-pub(super) fn follow(body: Incoming, limits: &Limits) -> (Body, Fault) {
+/// Follows `body`, and tells what is wrong with it. If it `lingers`, what is left when it is dropped is read and thrown
+/// away: a client that sends everything before it listens would otherwise learn of a reset instead of the answer.
+pub(super) fn follow(body: Incoming, lingers: bool, limits: &Limits) -> (Body, Fault) {
     let fault = Fault::default();
     if body.is_end_stream() {
         return (Body::empty(), fault);
     }
     let inflow = Inflow {
-        body,
+        body: Some(body),
+        lingers,
         limit: limits.body,
         waited: Duration::ZERO,
         came: 0,
@@ -111,7 +122,8 @@ impl http_body::Body for Inflow {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
+        match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.came(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
@@ -130,10 +142,30 @@ impl http_body::Body for Inflow {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Incoming::size_hint).unwrap_or_default()
     }
+}
+
+/// How long the rest of a body that nobody wants is read, and how long it may pause.
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_PAUSE: Duration = Duration::from_secs(5);
+
+impl Drop for Inflow {
+    fn drop(&mut self) {
+        let rest = self.body.take().filter(|body| !body.is_end_stream());
+        let runtime = Handle::try_current();
+        if let (Some(rest), Ok(runtime), true) =
+            (rest, runtime, self.lingers && !self.fault.is_set())
+        {
+            runtime.spawn(timeout(LINGER, read_away(rest)));
+        }
+    }
+}
+
+async fn read_away(mut rest: Incoming) {
+    while let Ok(Some(Ok(_))) = timeout(LINGER_PAUSE, rest.frame()).await {}
 }

@@ -1,8 +1,11 @@
 //! How often passwords may be guessed, and what many at once cost.
 
 use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt as _;
+use vestibule::server::Edge;
 use vestibule_api::ApiSettings;
 
+use crate::served::{Served, until_closed};
 use crate::support::{PASSWORD, TestApi};
 
 async fn throttled() -> TestApi {
@@ -73,4 +76,23 @@ async fn pw_07_a_flood_is_shed_with_503_and_no_other_status() {
         assert_eq!(answer.header("retry-after"), "1");
     }
     assert_eq!(api.client.log_in("ada", PASSWORD).await.status, 200, "afterwards");
+}
+
+#[tokio::test]
+async fn rl_01_who_sends_everything_before_listening_still_reads_the_refusal() {
+    let refusing =
+        axum::Router::new().fallback(async || (http::StatusCode::PAYLOAD_TOO_LARGE, "no"));
+    let served = Served::new(Edge::default(), refusing).await;
+    let body = vec![b'x'; 16 << 20];
+    let length = format!("Content-Length: {}\r\n\r\n", body.len());
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n1000000\r\n".to_owned();
+    for (framing, end) in [(length, ""), (chunked, "\r\n0\r\n\r\n")] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{framing}");
+        let mut stream = served.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        stream.write_all(end.as_bytes()).await.unwrap();
+        let said = until_closed(&mut stream).await;
+        assert!(said.starts_with("HTTP/1.1 413 ") && said.ends_with("no"), "{said}");
+    }
 }
