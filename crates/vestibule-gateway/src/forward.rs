@@ -8,7 +8,6 @@ use http::header::{CONNECTION, EXPECT, TRAILER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use hyper::upgrade::{OnUpgrade, on};
 
 use crate::caching::{is_static, make_private, private_unless};
@@ -20,7 +19,7 @@ use crate::plan::Way;
 use crate::problem::Problem;
 use crate::route::{HostPolicy, Route, TokenPolicy};
 use crate::stream::{Over, Socket, Until, over};
-use crate::upstream::{Fault, Outage, TakesTrailers, Upload};
+use crate::upstream::{Fault, TakesTrailers, Upload};
 use crate::visitor::Visitor;
 
 /// Largest body that is held for a second try, in bytes (GW-14).
@@ -107,13 +106,7 @@ async fn send(
         return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
     }
     let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
-    let payload = if can_be_held {
-        // Nobody is asked for a body that is then refused (RFC 9110, 10.1.1).
-        gateway.fresh(visitor).await?;
-        Payload::Held(body.collect().await.map_err(|_| Outage::Broken)?.to_bytes())
-    } else {
-        Payload::Streamed(body)
-    };
+    let payload = if can_be_held { Payload::Short(body) } else { Payload::Streamed(body) };
     gateway.ask(&way, visitor, outgoing, payload).await
 }
 

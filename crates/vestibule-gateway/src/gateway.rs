@@ -8,6 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::BodyExt as _;
 use opentelemetry::trace::FutureExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -221,6 +222,8 @@ impl Gateway {
         let session = self.fresh(visitor).await?;
         let body = match payload {
             Payload::Held(body) => body,
+            // Not before: nobody is asked for a body that is then refused (RFC 9110, 10.1.1).
+            Payload::Short(body) => body.collect().await.map_err(|_| Outage::Broken)?.to_bytes(),
             // What can't be repeated goes out once.
             Payload::Streamed(body) => {
                 let mut request = request.map(|()| body);
@@ -412,6 +415,8 @@ pub(crate) struct AskedBy<'a> {
 pub(crate) enum Payload {
     /// Whole, so that it can be sent twice.
     Held(Bytes),
+    /// Short enough to be held, and not read yet.
+    Short(Body),
     /// As it comes.
     Streamed(Body),
 }
