@@ -26,8 +26,8 @@ export async function pour(wire, size, framed = (block) => block, ms = 4000) {
   return sent;
 }
 
-/** In classes, so that every machine says the same. @param {number} mib */
+/** In classes, so that every machine says the same: what the system itself buffers is no fact. @param {number} mib */
 export function upTo(mib) {
-  const most = [16, 64, 256].find((most) => mib < most);
+  const most = [64, 256].find((most) => mib < most);
   return most ? `less than ${most} MiB` : "256 MiB or more";
 }

@@ -106,7 +106,7 @@ async fn send(
         return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
     }
     let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
-    let payload = if can_be_held { Payload::Short(body) } else { Payload::Streamed(body) };
+    let payload = if can_be_held { Payload::ToHold(body) } else { Payload::Streamed(body) };
     gateway.ask(&way, visitor, outgoing, payload).await
 }
 

@@ -223,7 +223,7 @@ impl Gateway {
         let body = match payload {
             Payload::Held(body) => body,
             // Not before: nobody is asked for a body that is then refused (RFC 9110, 10.1.1).
-            Payload::Short(body) => body.collect().await.map_err(|_| Outage::Broken)?.to_bytes(),
+            Payload::ToHold(body) => body.collect().await.map_err(|_| Outage::Broken)?.to_bytes(),
             // What can't be repeated goes out once.
             Payload::Streamed(body) => {
                 let mut request = request.map(|()| body);
@@ -415,8 +415,8 @@ pub(crate) struct AskedBy<'a> {
 pub(crate) enum Payload {
     /// Whole, so that it can be sent twice.
     Held(Bytes),
-    /// Short enough to be held, and not read yet.
-    Short(Body),
+    /// As it comes, and small enough to be held.
+    ToHold(Body),
     /// As it comes.
     Streamed(Body),
 }
