@@ -356,11 +356,16 @@ async fn an_upstream_that_refuses_a_large_body_and_hangs_up_is_heard() {
     let (_api, stub, site) = stage("").await;
     for _ in 0..10 {
         let mut client = site.client().await;
-        client.request("POST", "/open/x", &[ORIGIN, ("content-length", "100000000")]).await;
+        let headers = [ORIGIN, ("content-length", "8388608"), ("connection", "close")];
+        client.request("POST", "/open/x", &headers).await;
         let (mut upstream, _) = stub.asked().await;
         let (mut reader, mut writer) = client.stream.into_split();
-        let sending =
-            tokio::spawn(async move { while writer.write_all(&[b'x'; 65536]).await.is_ok() {} });
+        let sending = tokio::spawn(async move {
+            for _ in 0..128 {
+                let _ = writer.write_all(&[b'x'; 65536]).await;
+            }
+            writer
+        });
         upstream.take(1 << 20).await;
         upstream
             .send("HTTP/1.1 413 Theirs\r\nConnection: close\r\nContent-Length: 6\r\n\r\ntheirs")
@@ -369,7 +374,6 @@ async fn an_upstream_that_refuses_a_large_body_and_hangs_up_is_heard() {
         let mut seen = String::new();
         let read = timeout(Duration::from_secs(10), reader.read_to_string(&mut seen)).await;
         sending.abort();
-        // What is sent behind the body is no request, and told so.
-        assert!(seen.contains("\r\n\r\ntheirs"), "{read:?} {seen}");
+        assert!(seen.ends_with("theirs"), "{read:?} {seen}");
     }
 }

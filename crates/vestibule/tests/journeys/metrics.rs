@@ -202,6 +202,9 @@ async fn rl_07_whatever_clients_send_the_number_of_series_stays_the_same() {
         }
     };
     send(0).await;
+    // Told for the first time when the news were read for the first time.
+    let held = r#"vestibule_revocations_held{role="api"}"#;
+    until(async || Counts::of(&server).await.0.contains(held)).await;
     let first = Counts::of(&server).await;
     send(1000).await;
     let second = Counts::of(&server).await;

@@ -245,7 +245,7 @@ async fn a_method_that_no_route_takes_is_405_with_those_that_some_do() {
 }
 
 /// An identity API whose rights a test sets.
-async fn stage_of_rights() -> (Arc<Mutex<serde_json::Value>>, Site, Stub) {
+async fn stage_of_rights() -> (Arc<Mutex<serde_json::Value>>, Site, (TestApi, Stub)) {
     let (api, stub) = (TestApi::new().await, Stub::new().await);
     let rights = Arc::new(Mutex::new(json!({})));
     let said = rights.clone();
@@ -275,7 +275,8 @@ async fn stage_of_rights() -> (Arc<Mutex<serde_json::Value>>, Site, Stub) {
     );
     plan.api = Upstream::in_process(api.inner.router().layer(layer));
     let site = Site::by(&api, plan).await.with_member("ada").await;
-    (rights, site, stub)
+    // The database goes with the API.
+    (rights, site, (api, stub))
 }
 
 #[tokio::test]
@@ -329,7 +330,7 @@ async fn whoever_turns_out_to_be_signed_out_when_asked_for_a_role_is_led_to_sign
     *rights.lock().unwrap() = json!({"status": 401});
     let mut browser = site.browser.clone();
     let answer = browser.visit("/tier/x").await;
-    assert_eq!(leads(&answer), (StatusCode::SEE_OTHER, "/login?next=%2Ftier%2Fx"));
+    assert_eq!(leads(&answer), (StatusCode::SEE_OTHER, "/login?next=%2Ftier%2Fx"), "{answer}");
 }
 
 /// An API that isn't ours: it answers 401, with this challenge, so many times.
