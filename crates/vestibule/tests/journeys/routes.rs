@@ -281,7 +281,7 @@ async fn stage_of_rights() -> (Arc<Mutex<serde_json::Value>>, Site, (TestApi, St
 
 #[tokio::test]
 async fn df_05_who_may_use_a_route_is_asked_of_the_api_each_time() {
-    let (rights, site, stub) = stage_of_rights().await;
+    let (rights, site, (_api, stub)) = stage_of_rights().await;
     let cookie = site.cookie();
     let ask = async |path: &str| -> Answer {
         let mut client = site.client().await;
