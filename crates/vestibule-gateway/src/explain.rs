@@ -36,8 +36,11 @@ impl Plan {
             let refused = format!("{method} is refused with 405, wherever it goes");
             return Explanation(vec![("path", shown(bare, &path)), ("method", refused)]);
         }
-        let query =
-            target.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+        let query = target.find('?').map_or("", |start| &target[start..]);
+        let Ok(uri) = format!("{}{query}", path.as_str()).parse::<Uri>() else {
+            let why = format!("{target} is refused with 400: no query is written like that");
+            return Explanation(vec![("path", why)]);
+        };
         let mut said = vec![("path", shown(bare, &path))];
         let way = self.way(method, &path);
         match &way {
@@ -52,7 +55,6 @@ impl Plan {
                 format!("405: the routes for this path take {others}, and not {method}"),
             )),
             Way::Theirs(route) => {
-                let uri = format!("{}{query}", path.as_str()).parse::<Uri>().unwrap_or_default();
                 let target = route.target(&uri);
                 match route.is_identity && self.dialect.is_entrance(target.path()) {
                     true => said.push(("route", NOT_PASSED_ON.to_owned())),
