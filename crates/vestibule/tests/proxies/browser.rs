@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -157,6 +157,19 @@ impl Browser {
         exchange(tls().connect(name, stream).await.unwrap(), request).await
     }
 
+    /// Asks for a WebSocket, from a page of `origin`.
+    pub async fn handshake(&self, path: &str, origin: Option<&str>) -> Response<Incoming> {
+        let handshake = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let origin = origin.map(|origin| ("origin", origin));
+        let fields: Vec<_> = handshake.into_iter().chain(origin).collect();
+        self.send("GET", path, &fields, Body::empty()).await
+    }
+
     fn keep(&mut self, headers: &HeaderMap) {
         for line in headers.get_all("set-cookie") {
             let line = line.to_str().unwrap();
@@ -170,6 +183,21 @@ impl Browser {
             }
         }
     }
+}
+
+/// Whether the answer to a handshake opened a socket to a server that sends back what it gets, byte for byte.
+pub async fn echoes(response: Response<Incoming>) -> bool {
+    let Ok(upgraded) = hyper::upgrade::on(response).await else { return false };
+    let mut socket = TokioIo::new(upgraded);
+    for _ in 0..3 {
+        socket.write_all(b"\x00ping\xff").await.unwrap();
+        let mut echoed = [0; 6];
+        socket.read_exact(&mut echoed).await.unwrap();
+        if &echoed != b"\x00ping\xff" {
+            return false;
+        }
+    }
+    true
 }
 
 async fn exchange<S>(stream: S, request: Request<Body>) -> Response<Incoming>

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use vestibule_testbed::Proxy;
 
 use crate::app::App;
-use crate::browser::{Browser, HERE, PAGE, SCRIPT};
+use crate::browser::{Browser, HERE, PAGE, SCRIPT, echoes};
 use crate::front::{BOTH, Kind, Ports};
 use crate::vestibule::Vestibule;
 
@@ -216,30 +214,13 @@ async fn cs_06_a_socket_opens_for_the_sites_own_pages_alone() {
     for kind in BOTH {
         let stage = Stage::new(kind, &[]).await;
         let browser = stage.browser().member("ada").await;
-        let handshake = [
-            ("connection", "Upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ];
-        let with = |origin| [&handshake[..], &[("origin", origin)]].concat();
-        let open = async |browser: &Browser, fields: &[(&str, &str)]| {
-            browser.send("GET", "/socket", fields, "".into()).await
-        };
-        let foreign = open(&browser, &with("https://evil.test")).await;
-        assert_eq!(foreign.status(), 403, "{kind:?}");
-        assert_eq!(open(&browser, &handshake).await.status(), 403, "{kind:?}: without an Origin");
-        assert_eq!(open(&stage.browser(), &with(&browser.origin)).await.status(), 401, "{kind:?}");
-
-        let response = open(&browser, &with(&browser.origin)).await;
-        assert_eq!(response.status(), 101, "{kind:?}");
-        let mut socket = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
-        for _ in 0..3 {
-            socket.write_all(b"\x00ping\xff").await.unwrap();
-            let mut echoed = [0; 6];
-            socket.read_exact(&mut echoed).await.unwrap();
-            assert_eq!(&echoed, b"\x00ping\xff", "{kind:?}");
-        }
+        let open =
+            async |browser: &Browser, origin| browser.handshake("/socket", origin).await.status();
+        assert_eq!(open(&browser, Some("https://evil.test")).await, 403, "{kind:?}");
+        assert_eq!(open(&browser, None).await, 403, "{kind:?}");
+        let origin = Some(browser.origin.as_str());
+        assert_eq!(open(&stage.browser(), origin).await, 401, "{kind:?}");
+        assert!(echoes(browser.handshake("/socket", origin).await).await, "{kind:?}");
     }
 }
 

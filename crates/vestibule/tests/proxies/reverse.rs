@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 use vestibule_testbed::Proxy;
 
 use crate::app::App;
-use crate::browser::{Browser, HERE, PAGE, SCRIPT, long_body};
+use crate::browser::{Browser, HERE, PAGE, SCRIPT, echoes, long_body};
 use crate::front::{BOTH, Kind, Ports};
 use crate::vestibule::Vestibule;
 
@@ -106,6 +106,19 @@ async fn a_stream_comes_event_by_event_through_both() {
         stage.app.second_event.add_permits(1);
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!(rest, "data: 1\n\n", "{kind:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cs_06_a_socket_opens_through_both_for_the_sites_own_pages_alone() {
+    for kind in BOTH {
+        let stage = Stage::new(kind).await;
+        let browser = stage.browser().member("ada").await;
+        for foreign in [Some("https://evil.test"), None] {
+            assert_eq!(browser.handshake("/socket", foreign).await.status(), 403, "{kind:?}");
+        }
+        let origin = Some(browser.origin.as_str());
+        assert!(echoes(browser.handshake("/socket", origin).await).await, "{kind:?}");
     }
 }
 
