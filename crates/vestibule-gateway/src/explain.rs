@@ -58,12 +58,58 @@ impl Plan {
                 let target = route.target(&uri);
                 match route.is_identity && self.dialect.is_entrance(target.path()) {
                     true => said.push(("route", NOT_PASSED_ON.to_owned())),
-                    false => said.extend(of_route(route, &target)),
+                    false => said.extend(self.of_route(route, &target)),
                 }
             }
         }
         said.push(("session", self.of_session(&path, &way)));
         Explanation(said)
+    }
+
+    fn of_route(&self, route: &Route, target: &Uri) -> Vec<(&'static str, String)> {
+        let token = match route.token {
+            TokenPolicy::Attach => format!(
+                "the visitor's access token, kept fresh, as {}; none while signed out",
+                self.dialect.shown_as()
+            ),
+            TokenPolicy::Pass => {
+                "the client's own Authorization is passed on; the visitor's token is not".to_owned()
+            }
+            TokenPolicy::None => "none is sent".to_owned(),
+        };
+        let cookies =
+            if route.cookies { "the visitor's without Vestibule's" } else { "none are sent" };
+        let host = match route.host {
+            HostPolicy::Site => "the site's",
+            HostPolicy::Upstream => "the upstream's own",
+        };
+        let silence = route
+            .silence
+            .map_or("60 s of silence, no limit for streams and sockets".to_owned(), |silence| {
+                format!("{} s of silence", silence.as_secs())
+            });
+        let mut said = vec![
+            ("route", format!("{} to {}, which gets {target}", route.text, route.upstream.name())),
+            ("token", token),
+            ("cookies", cookies.to_owned()),
+            ("host", host.to_owned()),
+            ("body", format!("at most {}, else 413", Size(route.body_limit))),
+            (
+                "times",
+                format!("{} s for the head of an answer, {silence}", route.patience.as_secs()),
+            ),
+        ];
+        if !route.roles.is_empty() {
+            said.push(("roles", format!("one of {}, else 403", route.roles.join(", "))));
+        }
+        if !route.tiers.is_empty() {
+            let tiers: Vec<String> = route.tiers.iter().map(i64::to_string).collect();
+            said.push(("tiers", format!("one of {}, else 403", tiers.join(", "))));
+        }
+        if route.cacheable {
+            said.push(("caches", "may keep answers that say public".to_owned()));
+        }
+        said
     }
 
     fn of_session(&self, path: &CanonicalPath, way: &Way) -> String {
@@ -93,43 +139,28 @@ fn shown(raw: &str, path: &CanonicalPath) -> String {
 const NOT_PASSED_ON: &str =
     "404: signing in, staying and out are not passed on: /login, /register and /logout do it";
 
-fn of_route(route: &Route, target: &Uri) -> Vec<(&'static str, String)> {
-    let token = match route.token {
-        TokenPolicy::Attach => {
-            "the visitor's access token, kept fresh, as Authorization: Bearer; none while signed out"
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use url::Url;
+
+    use super::*;
+    use crate::plan::PlanSettings;
+    use crate::upstream::Upstream;
+
+    #[test]
+    fn a_token_is_said_to_be_shown_as_it_is() {
+        let api = Upstream::at(&Url::parse("http://127.0.0.1:9").unwrap()).unwrap();
+        for (call, shown) in [
+            (json!({}), "Authorization: Bearer;"),
+            (json!({"header": "x-api-key", "scheme": ""}), "X-Api-Key;"),
+            (json!({"scheme": "Token"}), "Authorization: Token;"),
+            (json!({"cookie": "token"}), "the cookie token;"),
+        ] {
+            let dialect = serde_json::from_value(json!({"call": call})).unwrap();
+            let plan = Plan::new(PlanSettings { dialect, ..PlanSettings::new(api.clone()) });
+            let said = plan.unwrap().explain(&Method::GET, "/api/v1/x").to_string();
+            assert!(said.contains(&format!("kept fresh, as {shown}")), "{said}");
         }
-        TokenPolicy::Pass => {
-            "the client's own Authorization is passed on; the visitor's token is not"
-        }
-        TokenPolicy::None => "none is sent",
-    };
-    let cookies = if route.cookies { "the visitor's without Vestibule's" } else { "none are sent" };
-    let host = match route.host {
-        HostPolicy::Site => "the site's",
-        HostPolicy::Upstream => "the upstream's own",
-    };
-    let silence = route
-        .silence
-        .map_or("60 s of silence, no limit for streams and sockets".to_owned(), |silence| {
-            format!("{} s of silence", silence.as_secs())
-        });
-    let mut said = vec![
-        ("route", format!("{} to {}, which gets {target}", route.text, route.upstream.name())),
-        ("token", token.to_owned()),
-        ("cookies", cookies.to_owned()),
-        ("host", host.to_owned()),
-        ("body", format!("at most {}, else 413", Size(route.body_limit))),
-        ("times", format!("{} s for the head of an answer, {silence}", route.patience.as_secs())),
-    ];
-    if !route.roles.is_empty() {
-        said.push(("roles", format!("one of {}, else 403", route.roles.join(", "))));
     }
-    if !route.tiers.is_empty() {
-        let tiers: Vec<String> = route.tiers.iter().map(i64::to_string).collect();
-        said.push(("tiers", format!("one of {}, else 403", tiers.join(", "))));
-    }
-    if route.cacheable {
-        said.push(("caches", "may keep answers that say public".to_owned()));
-    }
-    said
 }

@@ -21,6 +21,21 @@ impl Dialect {
         }
     }
 
+    /// How the access token is shown, in words: `Authorization: Bearer`, `X-Api-Key` or `the cookie token`.
+    pub(crate) fn shown_as(&self) -> String {
+        match &self.call {
+            Call::Cookie(name) => format!("the cookie {name}"),
+            Call::Header { header, scheme } => {
+                let words = header.as_str().split('-').map(|word| {
+                    let (first, rest) = word.split_at(1.min(word.len()));
+                    first.to_uppercase() + rest
+                });
+                let scheme = if scheme.is_empty() { String::new() } else { format!(": {scheme}") };
+                words.collect::<Vec<_>>().join("-") + &scheme
+            }
+        }
+    }
+
     /// The access token for whoever reads `Authorization` and nothing else, as forward-auth proxies copy it.
     pub(crate) fn authorization(&self, access: &Token<Access>) -> Option<HeaderValue> {
         match &self.call {
