@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod budget;
 mod client;
 mod counts;
 mod error;
