@@ -9,7 +9,7 @@ use crate::auth::{CurrentUser, Owned, Owner, UsernameInPath};
 use crate::body::{Fields, FromFields, Valid};
 use crate::counts;
 use crate::error::ApiError;
-use crate::store::{NewUser, Taken, UserChange};
+use crate::store::{NewUser, UserChange};
 
 /// Body of `POST /user`.
 pub(crate) struct Registration {
@@ -112,13 +112,4 @@ pub(crate) async fn remove(
     counts::ended("account_deleted", ended);
     tracing::info!("deleted");
     Ok(Json(Message::new("User deleted")))
-}
-
-impl From<Taken> for ApiError {
-    fn from(taken: Taken) -> Self {
-        Self::Taken(match taken {
-            Taken::Email => "Email is already registered",
-            Taken::Username => "Username not available",
-        })
-    }
 }
