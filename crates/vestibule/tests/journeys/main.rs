@@ -46,5 +46,6 @@ mod support;
 mod tls;
 mod traces;
 mod upstreams;
+mod usernames;
 mod weight;
 mod wire;
