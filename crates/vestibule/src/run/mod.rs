@@ -16,6 +16,7 @@ use vestibule_api::{Database, OperateError, Store};
 use vestibule_gateway::InvalidUpstream;
 use vestibule_types::Clock;
 
+use crate::init::init_next;
 use crate::key_file::SIGNING_KEY;
 use crate::keys::{self, KeysError};
 use crate::operate;
@@ -24,7 +25,8 @@ use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
 use crate::server::ListenError;
 use crate::server::tls::TlsError;
 use crate::settings::{
-    ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
+    ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Init, Keys, Migrate, Role, Serve,
+    Sessions,
 };
 use crate::wiring::{self, DATABASE};
 
@@ -140,6 +142,7 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
             Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
             Role::Import(Import::Fastapi(settings)) => return operate::import(settings).await,
             Role::Sessions(Sessions::EndAll(settings)) => operate::end_all(settings).await?,
+            Role::Init(Init::Next(settings)) => init_next(&settings)?,
         }
         Ok(Outcome::Done)
     })

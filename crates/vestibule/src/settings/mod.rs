@@ -3,6 +3,7 @@
 mod api;
 mod edge;
 mod hops;
+mod init;
 mod operate;
 mod process;
 mod routes;
@@ -20,6 +21,7 @@ use url::Url;
 pub use api::ApiArgs;
 pub use edge::EdgeArgs;
 pub use hops::HopArgs;
+pub use init::{Front, Init, InitNext};
 pub use operate::{
     Copy, DatabaseUrl, Db, EndAll, Fastapi, Import, KeyAdd, KeyFileArgs, KeyRetire, Keys, Migrate,
     Sessions,
@@ -89,6 +91,9 @@ pub enum Role {
     /// End sessions.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Write what an app needs into it.
+    #[command(subcommand)]
+    Init(Init),
 }
 
 /// Settings of `vestibule serve`.

@@ -25,6 +25,7 @@ mod gateways_only;
 mod hops;
 mod http2;
 mod imports;
+mod init;
 mod keys;
 mod limits;
 mod lives;
