@@ -6,6 +6,7 @@ mod accounts;
 mod answers;
 mod authority;
 mod better_auth;
+mod better_auth_outage;
 mod bodies;
 mod conformance;
 mod contract;
