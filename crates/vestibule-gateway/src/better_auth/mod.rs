@@ -61,7 +61,8 @@ pub(crate) fn is_below_base(path: &str) -> bool {
 
 /// Every call.
 pub(crate) fn router(gateway: &Gateway) -> Router {
-    let calls = Router::new().route(BASE, any(answer)).route("/api/auth/{*call}", any(answer));
+    let paths = [BASE, "/api/auth/", "/api/auth/{*call}"];
+    let calls = paths.into_iter().fold(Router::new(), |calls, path| calls.route(path, any(answer)));
     calls.with_state(gateway.clone())
 }
 
