@@ -14,6 +14,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
@@ -120,6 +121,19 @@ export async function startFastapi() {
   return { site, api, end };
 }
 
+/** A UI of one page, whose script is bundled as front ends are.
+ * @param {string} script in this folder */
+export async function startUi(script) {
+  const folder = fileURLToPath(new URL(".", import.meta.url));
+  const { outputFiles } = await build({ entryPoints: [join(folder, script)], bundle: true, format: "iife", write: false, logLevel: "warning" });
+  const page = '<!doctype html><html lang="en"><title>App</title><div id="root"></div><script src="/app.js"></script></html>';
+  const server = createServer(({ url }, response) => {
+    const [kind, body] = url === "/app.js" ? ["text/javascript", outputFiles[0].contents] : ["text/html", page];
+    response.writeHead(200, { "content-type": `${kind}; charset=utf-8` }).end(body);
+  });
+  return listening(server, "localhost");
+}
+
 /** Somebody else's site: it answers every path with `html`.
  * @param {string} html
  * @param {"localhost" | "127.0.0.1"} host the first is another origin of the same site, the second another site */
@@ -127,6 +141,11 @@ export async function startForeign(html, host = "localhost") {
   const server = createServer((_, response) => {
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html);
   });
+  return listening(server, host);
+}
+
+/** @param {import("node:http").Server} server @param {string} host */
+async function listening(server, host) {
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const end = async () => {
