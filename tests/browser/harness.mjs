@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
 
-import { launch, startForeign, startReal, startStage } from "./servers.mjs";
+import { launch, startForeign, startReal, startStage, startUi } from "./servers.mjs";
 
 /**
  * @typedef {import("playwright-core").Page} Page
@@ -59,12 +59,15 @@ async function open(site, options) {
 
 /** A test on a stage. Script errors and breaches of the content policy fail it, wherever they come from.
  * @param {string} name
- * @param {BrowserOptions & { breaches?: true }} options of the browser; `breaches`: they are what is tested
+ * @param {BrowserOptions & { breaches?: true, ui?: string }} options of the browser; `breaches`: they are what is tested; `ui`: the
+ *   script of a UI behind the stage
  * @param {(scene: Scene) => Promise<void>} body */
 export function test(name, options, body) {
-  const { breaches = false, ...browserOptions } = options;
+  const { breaches = false, ui, ...browserOptions } = options;
   nodeTest(name, { timeout: 60_000 }, async (t) => {
-    const stage = await startStage();
+    const behind = ui && (await startUi(ui));
+    if (behind) t.after(behind.end);
+    const stage = await startStage(behind ? ["--ui", behind.origin] : []);
     t.after(stage.end);
     /** @type {Opened[]} */
     const opened = [];
