@@ -25,7 +25,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::gateway::Gateway;
@@ -52,6 +52,11 @@ type Told = Result<Response, Refusal>;
 /// Whether a path is the client's.
 pub(crate) fn owns(path: &CanonicalPath) -> bool {
     is_below_base(path.as_str())
+}
+
+/// Whether there is such a call.
+pub(crate) fn is_call(method: &Method, path: &str) -> bool {
+    path.strip_prefix(BASE).is_some_and(|path| Endpoint::find(method, path).is_some())
 }
 
 /// Whether a path or a pattern of paths is within [`BASE`].

@@ -68,7 +68,7 @@ pub(super) fn session(session: &Session, account: &Account, visitor: &Visitor) -
     })
 }
 
-/// A session somewhere else, as the API lists it.
+/// A session somewhere else, as the API lists it. Its last use is rounded down (LG-07), and yet not before its beginning.
 pub(super) fn listed(entry: &SessionEntry, account: &Account) -> Value {
     json!({
         "id": entry.id,
@@ -76,7 +76,7 @@ pub(super) fn listed(entry: &SessionEntry, account: &Account) -> Value {
         "userId": id(account),
         "expiresAt": moment(entry.expires_at),
         "createdAt": moment(entry.created),
-        "updatedAt": moment(entry.last_used),
+        "updatedAt": moment(entry.last_used.max(entry.created)),
         "ipAddress": entry.address,
         "userAgent": entry.agent,
     })

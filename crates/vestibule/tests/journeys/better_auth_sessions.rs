@@ -12,7 +12,7 @@ async fn scene() -> (TestApi, [Browser; 3], Browser) {
     let api = TestApi::new().await;
     let one = member(&api, "ada").await;
     let eve = member(&api, "eve").await;
-    api.clock.advance(7_200);
+    api.clock.advance(7_200 + 1_234);
     let mut others = [api.site(), api.site()];
     for other in &mut others {
         let body = json!({"username": "ada", "password": PASSWORD});
@@ -41,6 +41,9 @@ async fn lg_07_the_list_has_every_place_and_this_one_as_get_session_shows_it() {
     let listed = list.iter().find(|entry| entry["token"] == other["token"]).unwrap();
     for field in ["id", "userId", "createdAt", "expiresAt", "ipAddress", "userAgent"] {
         assert_eq!(listed[field], other[field], "{field}");
+    }
+    for entry in list {
+        assert!(entry["updatedAt"].as_str() >= entry["createdAt"].as_str(), "{entry}");
     }
     let hers = get(&mut eve, "/list-sessions").await.json();
     assert_eq!(hers.as_array().map(Vec::len), Some(1), "nobody else's");

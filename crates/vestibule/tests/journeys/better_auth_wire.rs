@@ -102,7 +102,6 @@ async fn cs_01_cs_03_another_site_calls_nothing_with_or_without_a_session() {
                 ("/update-user", r#"{"name":"Eve Adams"}"#),
                 ("/is-username-available", r#"{"username":"bob"}"#),
                 ("/delete-user", "{}"),
-                ("/nothing", "{}"),
             ] {
                 let headers = [headers, &[JSON]].concat();
                 let answer = send(browser, path, &headers, body).await;
@@ -113,6 +112,10 @@ async fn cs_01_cs_03_another_site_calls_nothing_with_or_without_a_session() {
         let told = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), EVIL, JSON];
         let answer = send(browser, "/sign-in/email", &told, &who).await;
         assert_eq!(answer.status, 403, "{answer}");
+    }
+    for (headers, status) in [([EVIL, JSON], 403), ([("sec-fetch-site", "same-origin"), JSON], 404)]
+    {
+        assert_eq!(send(&member, "/nothing", &headers, "{}").await.status, status);
     }
     let answer = send(&nobody, "/sign-in/username", &[JSON], &who).await;
     assert_eq!(answer.status, 200, "a command-line client says nothing and has no cookie");

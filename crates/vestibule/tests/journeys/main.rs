@@ -8,6 +8,7 @@ mod authority;
 mod better_auth;
 mod better_auth_account;
 mod better_auth_fastapi;
+mod better_auth_foreign;
 mod better_auth_outage;
 mod better_auth_sessions;
 mod better_auth_wire;
