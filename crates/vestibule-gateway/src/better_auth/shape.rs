@@ -62,7 +62,7 @@ pub(super) fn session(session: &Session, account: &Account, visitor: &Visitor) -
         "userId": id(account),
         "expiresAt": moment(session.ends_at),
         "createdAt": moment(session.began),
-        "updatedAt": moment(session.access_from),
+        "updatedAt": moment(session.access_from.max(session.began)),
         "ipAddress": visitor.address().to_string(),
         "userAgent": agent.unwrap_or_default(),
     })
