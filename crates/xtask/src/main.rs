@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
+mod better_auth;
 mod boundaries;
 mod command;
 mod fuzz;
@@ -48,6 +49,9 @@ enum Task {
         #[arg(long, value_name = "PEER", value_parser = ["nginx", "unbuffered", "caddy", "next", "vestibule"])]
         only: Vec<String>,
     },
+    /// Drive the Better Auth client, in each version since 1.4, against Better Auth and against Vestibule, and write what became of its
+    /// calls into docs/compatibility.md. `cargo xtask test --only compatibility` says whether that is still so.
+    Compatibility,
     /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
     Screenshots,
 }
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
         Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
         Task::Peers { only } => steps::peers(&only, top()),
+        Task::Compatibility => steps::compatibility(top()),
         Task::Screenshots => steps::screenshots(top()),
     };
     match done {

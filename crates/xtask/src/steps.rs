@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
-use crate::{peers, tools};
+use crate::{better_auth, peers, tools};
 
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -33,6 +33,8 @@ pub(crate) enum Step {
     Browser,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
+    /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
+    Compatibility,
 }
 
 /// Runs every step.
@@ -45,7 +47,7 @@ pub(crate) fn all(top: &Path) -> Result<(), Failure> {
     });
     println!();
     for (step, took) in times {
-        println!("{:<12}{:>6.1} s", name(step), took.as_secs_f32());
+        println!("{:<14}{:>6.1} s", name(step), took.as_secs_f32());
     }
     done?;
     println!("\nEverything there is passes.");
@@ -80,6 +82,12 @@ pub(crate) fn peers(only: &[String], top: &Path) -> Result<(), Failure> {
     peers::compare(only, &at, &build("stage", top)?)
 }
 
+/// Compares Vestibule with Better Auth, and writes docs/compatibility.md.
+pub(crate) fn compatibility(top: &Path) -> Result<(), Failure> {
+    set_up(Step::Compatibility, top)?;
+    better_auth::write(top, &build_program(top)?)
+}
+
 fn announced(step: Step, top: &Path) -> (Result<(), Failure>, Duration) {
     println!("\n=== {}", name(step));
     let started = now();
@@ -97,8 +105,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
-            packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            scripts_of(top).iter().try_for_each(|at| packages(at))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
         Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
@@ -119,6 +126,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
         Step::Peers => play_alone(top),
+        Step::Compatibility => better_auth::test(top, &build_program(top)?),
     }
 }
 
@@ -136,8 +144,12 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
-            packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            scripts_of(top).iter().try_for_each(|at| packages(at))
+        }
+        Step::Compatibility => {
+            tools::node()?;
+            tools::python()?;
+            packages(&better_auth::tests(top))
         }
         Step::Peers => tools::node().and_then(|()| packages(&peer_tests(top))),
         Step::Browser => {
@@ -150,7 +162,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in [browser_tests(top), peer_tests(top)] {
+    for at in scripts_of(top) {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
@@ -179,7 +191,7 @@ fn run_soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
 }
 
 /// Node's own test runner over `files`, as many of them at once as there are processors.
-fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
+pub(crate) fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let at_once = format!("--test-concurrency={at_once}");
     let options = ["--test", "--test-reporter=spec", &at_once].map(OsString::from);
@@ -198,8 +210,16 @@ fn with_build(
 
 /// Builds the program and one of its examples, and answers the folder of the program.
 fn build(example: &str, top: &Path) -> Result<String, Failure> {
-    let what = format!("build --locked --package vestibule --bin vestibule --example {example}");
-    run(cargo(&what, top))?;
+    build_what(&format!("--bin vestibule --example {example}"), top)
+}
+
+/// Builds the program, and answers its folder.
+fn build_program(top: &Path) -> Result<String, Failure> {
+    build_what("--bin vestibule", top)
+}
+
+fn build_what(what: &str, top: &Path) -> Result<String, Failure> {
+    run(cargo(&format!("build --locked --package vestibule {what}"), top))?;
     let folder =
         metadata(top)?["target_directory"].as_str().map(|folder| format!("{folder}/debug"));
     folder.ok_or_else(|| Failure("cargo metadata names no target directory".to_owned()))
@@ -238,6 +258,11 @@ pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
         true => Err(Failure(format!("no test: {} has no *{end}", folder.display()))),
         false => Ok(files),
     }
+}
+
+/// Every folder of scripts with npm packages.
+fn scripts_of(top: &Path) -> [PathBuf; 3] {
+    [browser_tests(top), peer_tests(top), better_auth::tests(top)]
 }
 
 fn browser_tests(top: &Path) -> PathBuf {
