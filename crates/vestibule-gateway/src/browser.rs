@@ -82,7 +82,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let is_doubled = opened == Opened::Doubled;
     let plan = gateway.0.plan.load_full();
     let way = plan.way(&head.method, &path);
-    let visitor = match guest(&gateway, &way, &head, has_cookie, now) {
+    let visitor = match guest(&gateway, &plan, &way, &head, has_cookie, now) {
         Ok(guest) => guest.unwrap_or_else(|| visitor(&gateway, opened, &head, now)),
         Err(problem) => return problem.into_response(),
     };
