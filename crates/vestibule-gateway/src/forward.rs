@@ -75,6 +75,7 @@ async fn carry(
     clean(gateway, route, response.headers_mut());
     if told != SessionPolicy::None {
         make_redirect_unkept(&mut response);
+        headers::protect(response.headers_mut());
     }
     if is_introduced {
         make_private(response.headers_mut());
