@@ -4,6 +4,7 @@ mod api;
 mod edge;
 mod hops;
 mod init;
+mod next_key;
 mod operate;
 mod process;
 mod routes;
@@ -22,6 +23,7 @@ pub use api::ApiArgs;
 pub use edge::EdgeArgs;
 pub use hops::HopArgs;
 pub use init::{Front, Init, InitNext};
+pub use next_key::NextKeyArgs;
 pub use operate::{
     Copy, DatabaseUrl, Db, EndAll, Fastapi, Import, KeyAdd, KeyFileArgs, KeyRetire, Keys, Migrate,
     Sessions,
@@ -48,7 +50,7 @@ pub struct Cli {
 
 const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
-  AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
+  AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway, next-key)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens (serve, api)
   DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (all but gateway)
   VESTIBULE_FEED_KEY, VESTIBULE_FEED_KEY_FILE            lets a gateway ask the API who was signed out elsewhere (all)
@@ -94,6 +96,8 @@ pub enum Role {
     /// Write what an app needs into it.
     #[command(subcommand)]
     Init(Init),
+    /// Print the key by which a Next.js app in front of the site asks who a visitor is (VESTIBULE_KEY there).
+    NextKey(NextKeyArgs),
 }
 
 /// Settings of `vestibule serve`.
