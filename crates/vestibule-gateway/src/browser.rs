@@ -78,7 +78,10 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
     let plan = gateway.0.plan.load_full();
-    let way = plan.way(&head.method, &path);
+    let way = match head.headers.contains_key("next-action") {
+        true => plan.way_of_action(&head.method, &path),
+        false => plan.way(&head.method, &path),
+    };
     if let Some(refusal) = from_another_site(&gateway.0.site, &head, &way, is_socket, has_cookie) {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
         return refusal;

@@ -227,7 +227,7 @@ fn is_ours_to_say(name: &HeaderName) -> bool {
     let folded = folded(name);
     !is_plain
         || is_in(&folded, &ROUTING, &ROUTING_BEGINNINGS)
-        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS)
+        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS) && !DEVELOPMENT.contains(&&*folded)
         || is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
 }
 
@@ -317,6 +317,10 @@ const ROUTING_BEGINNINGS: [&str; 18] = [
 /// What Next.js says to itself (CVE-2025-29927).
 const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
 const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
+
+/// Of these, names by which a page in development finds what belongs to its own requests; without them no link and no hot
+/// update works there.
+const DEVELOPMENT: [&str; 2] = ["xnextjshtmlrequestid", "xnextjsrequestid"];
 
 /// Who is signed in: our own words, and those of the proxies that applications are written to believe.
 const IDENTITY: [&str; 15] = [
@@ -492,6 +496,8 @@ mod tests {
             ("traceparent", "t"),
             ("user-agent", "u"),
             ("x-csrf-token", "c"),
+            ("x-nextjs-html-request-id", "h"),
+            ("x-nextjs-request-id", "r"),
             ("x-requested-with", "XMLHttpRequest"),
         ];
         for headers in both_ways(&fields) {

@@ -81,6 +81,9 @@ pub(crate) enum Way {
 /// What is ours whatever the settings say: ways in and out, health, and files of our own.
 const OURS: [&str; 5] = ["/login", "/register", "/logout", "/health", "/ready"];
 
+/// Where a UI may have pages with forms of its own.
+const FORMS: [&str; 3] = ["/login", "/register", "/logout"];
+
 impl Plan {
     /// Makes the routes, with the API's and the UI's at the end.
     ///
@@ -123,6 +126,17 @@ impl Plan {
         let mut routes = self.routes.iter().filter(|route| better_auth::is_below_base(&route.text));
         let theirs = routes.find(|route| route.covers(path) && route.admits(method));
         theirs.map_or(Way::BetterAuth, |route| Way::Theirs(route.clone()))
+    }
+
+    /// Where `path` goes whose page has a form that code of the UI's takes (Next.js: a Server Action): to the UI, if it has
+    /// the page.
+    pub(crate) fn way_of_action(&self, method: &Method, path: &CanonicalPath) -> Way {
+        let way = self.way(method, path);
+        let theirs = || match self.elsewhere(method, path) {
+            Way::Theirs(route) if route.session != SessionPolicy::None => Some(Way::Theirs(route)),
+            _ => None,
+        };
+        FORMS.contains(&path.as_str()).then(theirs).flatten().unwrap_or(way)
     }
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.

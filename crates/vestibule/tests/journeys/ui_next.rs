@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::Method;
-use vestibule_gateway::{PlanSettings, Upstream, UpstreamSpec};
+use vestibule_gateway::{PlanSettings, SessionPolicy, Upstream, UpstreamSpec};
 
 use crate::support::{Answer, TestApi};
 use crate::ui::Stand;
@@ -64,6 +64,26 @@ async fn a_server_action_is_for_our_own_pages_and_has_a_live_token() {
         let answer = stand.browser.peek(Method::POST, "/dashboard", &headers, "").await;
         assert_eq!(answer.status, 403, "G12: {elsewhere:?}");
     }
+}
+
+#[tokio::test]
+async fn a_server_action_of_the_uis_own_login_page_is_the_uis_and_a_form_of_ours_is_ours() {
+    let stand = Stand::new().await;
+    let action = [("next-action", "a"), ("origin", "http://localhost:3000")];
+    for path in ["/login", "/register", "/logout"] {
+        let answer = asks(&stand, Method::POST, path, &action).await;
+        assert_eq!((answer.status, &*answer.body), (200, "a page"), "{path}: {answer}");
+        let answer = asks(&stand, Method::POST, path, &action[1..]).await;
+        assert_ne!(answer.body, "a page", "{path}: {answer}");
+        let foreign = [("next-action", "a"), ("origin", "https://evil.test")];
+        assert_eq!(asks(&stand, Method::POST, path, &foreign).await.status, 403, "{path}");
+    }
+    for path in ["/health", "/_vestibule/x", "/api/auth/sign-out"] {
+        let answer = asks(&stand, Method::POST, path, &action).await;
+        assert_ne!(answer.body, "a page", "{path}: {answer}");
+    }
+    let none = Stand::with(SessionPolicy::None).await;
+    assert_ne!(asks(&none, Method::POST, "/login", &action).await.body, "a page");
 }
 
 #[tokio::test]
