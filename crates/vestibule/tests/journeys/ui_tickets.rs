@@ -28,6 +28,24 @@ async fn server_code_calls_the_api_as_its_visitor() {
 }
 
 #[tokio::test]
+async fn the_session_learns_what_server_code_has_changed_of_its_account() {
+    let mut stand = Stand::new().await.member("ada").await;
+    let name = async |stand: &mut Stand| stand.visit("/").await.identity().unwrap()["name"].clone();
+    let ticket = stand.ticket().await;
+    let headers = [("x-vestibule-session", ticket.as_str()), ("content-type", "application/json")];
+    let body = json!({"name": "Ada King"}).to_string();
+    stand.server.request("PATCH", "/api/v1/user/ada", &headers, body).await;
+    let answer = stand.browser.submit("/action", &[]).await;
+    assert!(answer.cookies().iter().any(|line| line.starts_with("vestibule=")), "{answer}");
+    assert_eq!(name(&mut stand).await, "Ada King");
+    let body = json!({"name": "Countess"});
+    assert_eq!(stand.browser.fetch("PATCH", "/api/v1/user/ada", Some(&body)).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(name(&mut stand).await, "Countess", "the newer word counts");
+    }
+}
+
+#[tokio::test]
 async fn a_ticket_lives_for_five_minutes_and_refreshes_nothing() {
     let mut stand = Stand::new().await.member("ada").await;
     let ticket = stand.ticket().await;
