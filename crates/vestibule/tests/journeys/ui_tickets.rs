@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule_gateway::Upstream;
 
 use crate::feed::{Feed, key};
-use crate::support::{Answer, Browser, TestApi, until};
+use crate::support::{Answer, Browser, Faults, TestApi, until};
 use crate::ui::Stand;
 
 const ME: &str = "/api/v1/user/me";
@@ -124,9 +124,13 @@ async fn a_ticket_opens_nothing_but_calls() {
 }
 
 #[tokio::test]
-async fn after_a_sign_out_a_ticket_is_worth_nothing() {
-    let mut stand = Stand::new().await.member("ada").await;
+async fn after_a_sign_out_a_ticket_is_worth_nothing_though_the_api_has_not_heard_of_it() {
+    let api = TestApi::new().await;
+    let faults = Faults::default();
+    let upstream = faults.around(api.router());
+    let mut stand = Stand::over(api, upstream, |plan| plan).member("ada").await;
     let ticket = stand.ticket().await;
+    faults.fail("/api/v1/logout");
     stand.browser.submit("/logout", &[]).await;
     assert_eq!(told(&stand.call("GET", ME, &ticket).await), "401 signed_out");
 }
