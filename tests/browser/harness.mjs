@@ -60,11 +60,12 @@ async function open(site, options) {
 /** A test on a stage. Script errors and breaches of the content policy fail it, wherever they come from.
  * @param {string} name
  * @param {BrowserOptions & { breaches?: true }} options of the browser; `breaches`: they are what is tested
- * @param {(scene: Scene) => Promise<void>} body */
-export function test(name, options, body) {
+ * @param {(scene: Scene) => Promise<void>} body
+ * @param {() => Promise<import("./servers.mjs").Stage>} start */
+export function test(name, options, body, start = startStage) {
   const { breaches = false, ...browserOptions } = options;
   nodeTest(name, { timeout: 60_000 }, async (t) => {
-    const stage = await startStage();
+    const stage = await start();
     t.after(stage.end);
     /** @type {Opened[]} */
     const opened = [];

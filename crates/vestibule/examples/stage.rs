@@ -49,6 +49,9 @@ struct Arguments {
     /// Life of an access token, in seconds.
     #[arg(long, default_value_t = 1800)]
     access_ttl: i64,
+    /// Public origin, where something else is in front of the site.
+    #[arg(long)]
+    site: Option<String>,
     /// A web server with the site's other pages.
     #[arg(long)]
     ui: Option<Url>,
@@ -61,7 +64,8 @@ async fn main() -> Result<(), Failure> {
     let clock = Clock::stopped_at(Clock::system().now());
 
     let site_socket = listen(on_any_port(), "the site").await?;
-    let site_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let gateway_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let site_url = arguments.site.unwrap_or_else(|| gateway_url.clone());
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
@@ -86,7 +90,7 @@ async fn main() -> Result<(), Failure> {
     let (_running, stopped) = watch::channel(false);
     tokio::spawn(serve(site_socket, router, stopped, DRAIN));
 
-    say(&json!({"site": site_url, "api": api_url}))?;
+    say(&json!({"site": site_url, "gateway": gateway_url, "api": api_url}))?;
     let mut lines = commands();
     while let Some(line) = lines.recv().await.filter(|line| line != "quit") {
         let answer = match obey(&line, &clock, &mut backstage).await {

@@ -5,6 +5,7 @@
 mod boundaries;
 mod command;
 mod fuzz;
+mod next;
 mod peers;
 mod steps;
 mod tools;

@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
-use crate::{peers, tools};
+use crate::{next, peers, tools};
 
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Soak,
     /// The pages in Chromium.
     Browser,
+    /// The Next.js example in Chromium, behind the gateway and in front of it.
+    Next,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
 }
@@ -98,6 +100,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             tools::proxies()?;
             packages(&browser_tests(top))?;
+            packages(&top.join("packages/next"))?;
             packages(&peer_tests(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -118,6 +121,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
+        Step::Next => next_journeys(top),
         Step::Peers => play_alone(top),
     }
 }
@@ -146,11 +150,17 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             packages(&browser_tests(top))
         }
+        Step::Next => {
+            tools::node()?;
+            tools::chromium()?;
+            packages(&top.join("packages/next"))?;
+            packages(&browser_tests(top))
+        }
     }
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in [browser_tests(top), peer_tests(top)] {
+    for at in [browser_tests(top), peer_tests(top), top.join("tests/next")] {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
@@ -161,6 +171,19 @@ fn browser(top: &Path) -> Result<(), Failure> {
     let at = browser_tests(top);
     let tests = files(&at, ".test.mjs")?;
     run(with_build(node_test(&tests, &at), top)?)
+}
+
+/// All journeys on production builds, and the first of them with the development server, of which there can be one a folder.
+fn next_journeys(top: &Path) -> Result<(), Failure> {
+    next::build(top)?;
+    let at = top.join("tests/next");
+    let tests = files(&at, ".test.mjs")?;
+    run(with_build(node_test(&tests, &at), top)?)?;
+    let first = ["first.test.mjs", "hmr.test.mjs"];
+    let options = ["--test", "--test-reporter=spec", "--test-concurrency=1"];
+    let mut dev = command("node", options.into_iter().chain(first), &at);
+    dev.env("VESTIBULE_NEXT_MODE", "dev");
+    run(with_build(dev, top)?)
 }
 
 fn play_alone(top: &Path) -> Result<(), Failure> {

@@ -1,0 +1,94 @@
+// @ts-check
+/**
+ * The example as people run it: Next.js behind the gateway (design A), or in front of it (design B), built for production
+ * or by the development server.
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { startStage } from "../browser/servers.mjs";
+
+/** @typedef {"a" | "b"} Design A: the gateway is in front. B: Next.js is. */
+/** @typedef {"start" | "dev"} Mode */
+/** @typedef {import("../browser/servers.mjs").Stage} Stage */
+/** @typedef {Stage & { next: Next }} Site the address people go to, what a test can do to it, and its Next.js */
+
+/** Where `cargo xtask test --only next` puts the built apps, by design. */
+const APPS = process.env.VESTIBULE_NEXT_APPS ?? fileURLToPath(new URL("../../target/next", import.meta.url));
+
+/** The folder of a design's app. @param {Design} design */
+export const appFolder = (design) => join(APPS, design);
+
+/** Starts a site and waits until it answers.
+ * @param {Design} design
+ * @param {Mode} mode
+ * @returns {Promise<Site>} */
+export async function startSite(design, mode) {
+  const port = await freePort();
+  const next = `http://localhost:${port}`;
+  const stage = await startStage(design === "a" ? ["--ui", next] : ["--site", next]);
+  const server = await startNext(design, mode, port, {
+    VESTIBULE_URL: stage.gateway,
+    ...(design === "b" && { VESTIBULE_KEY: stage.nextKey }),
+  });
+  const end = async () => {
+    await server.end();
+    await stage.end();
+  };
+  return { ...stage, next: server, end };
+}
+
+/** @typedef {Awaited<ReturnType<typeof startNext>>} Next */
+
+/** @param {Design} design
+ * @param {Mode} mode
+ * @param {number} port
+ * @param {Record<string, string>} variables */
+async function startNext(design, mode, port, variables) {
+  const home = await mkdtemp(join(tmpdir(), "vestibule-next-"));
+  const folder = appFolder(design);
+  const program = join(APPS, "node_modules/next/dist/bin/next");
+  const env = { PATH: process.env.PATH, HOME: home, NEXT_TELEMETRY_DISABLED: "1", ...variables };
+  const args = [program, mode, "--port", String(port), "--hostname", "127.0.0.1"];
+  // A group of its own: the development server has children, and they end with it.
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const ended = once(child, "exit");
+  const kill = () => void (child.pid && child.exitCode === null && process.kill(-child.pid, "SIGKILL"));
+  process.once("exit", kill);
+
+  let log = "";
+  const ready = new Promise((resolve, reject) => {
+    for (const output of [child.stdout, child.stderr]) {
+      output.setEncoding("utf8").on("data", (text) => {
+        log += text;
+        if (log.includes("Ready in")) resolve(undefined);
+      });
+    }
+    void ended.then(() => reject(new Error(`next ${mode} ended early:\n${log}`)));
+  });
+  await ready;
+
+  const end = async () => {
+    process.removeListener("exit", kill);
+    kill();
+    await ended;
+    await rm(home, { recursive: true, force: true });
+  };
+  return { url: `http://localhost:${port}`, folder, end, /** All that it printed. */ log: () => log };
+}
+
+/** A port that was free a moment ago. */
+async function freePort() {
+  const server = createServer();
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  server.close();
+  await once(server, "close");
+  return port;
+}
