@@ -6,7 +6,7 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use vestibule_types::{SignedIn, User};
+use vestibule_types::{Account, SignedIn, UserId};
 
 use crate::Api;
 use crate::body::{FromFields, Valid};
@@ -14,7 +14,7 @@ use crate::error::ApiError;
 
 /// A live, unrevoked access token of an existing account was shown.
 pub(crate) struct CurrentUser {
-    pub(crate) user: Arc<User>,
+    pub(crate) account: Arc<Account>,
     pub(crate) sid: String,
 }
 
@@ -25,16 +25,26 @@ impl FromRequestParts<Api> for CurrentUser {
         let token = bearer(&parts.headers)?;
         let now = api.0.clock.now();
         let claims = api.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
-        let user = api.0.store.live_user(claims.uid, &claims.sid, now).await?;
-        let user = user.ok_or(ApiError::BadBearer)?;
+        let account = api.0.store.live_user(claims.uid, &claims.sid, now).await?;
+        let account = account.ok_or(ApiError::BadBearer)?;
         if let Some(signed_in) = parts.extensions.get::<SignedIn>() {
-            signed_in.is(user.id);
+            signed_in.is(account.user.id);
         }
-        Ok(Self { user, sid: claims.sid })
+        Ok(Self { account, sid: claims.sid })
     }
 }
 
 impl CurrentUser {
+    /// The account's number.
+    pub(crate) fn id(&self) -> UserId {
+        self.account.user.id
+    }
+
+    /// The account's name, as it is now.
+    pub(crate) fn username(&self) -> &str {
+        &self.account.user.username
+    }
+
     /// Whether its session began lately enough for what a stolen one must not do (LG-05).
     ///
     /// # Errors
@@ -71,7 +81,7 @@ pub(crate) struct Owner(pub(crate) CurrentUser);
 
 impl Owner {
     async fn of_path(current: CurrentUser, username: &str, api: &Api) -> Result<Self, ApiError> {
-        if username == current.user.username {
+        if username == current.username() {
             return Ok(Self(current));
         }
         match api.0.store.user_named(username).await? {

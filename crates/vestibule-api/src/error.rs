@@ -3,9 +3,9 @@ use axum::response::{IntoResponse, Response};
 use sqlx::postgres::PgDatabaseError;
 use vestibule_types::{Detail, FieldError};
 
+use crate::budget::Throttled;
 use crate::passwords::Busy;
 use crate::problem::Kind;
-use crate::throttle::Throttled;
 
 /// Why the identity API can't start.
 #[derive(Debug, thiserror::Error)]

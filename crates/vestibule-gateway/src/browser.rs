@@ -13,6 +13,7 @@ use serde_json::json;
 use tower::Layer as _;
 
 use crate::arrival::{peer, turned_away};
+use crate::better_auth;
 use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
@@ -35,6 +36,7 @@ impl Gateway {
         let routes = Router::new()
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
+            .merge(better_auth::router(self))
             .merge(pages)
             .fallback(async || Problem::NOT_FOUND)
             .method_not_allowed_fallback(async || Problem::METHOD);
@@ -73,22 +75,22 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if check_origin(&gateway.0.site, &head.method, &head.headers, is_socket, has_cookie).is_err() {
+    let plan = gateway.0.plan.load_full();
+    let way = plan.way(&head.method, &path);
+    if let Some(refusal) = from_another_site(&gateway.0.site, &head, &way, is_socket, has_cookie) {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
-        return Problem::CROSS_SITE.into_response();
+        return refusal;
     }
     let is_doubled = opened == Opened::Doubled;
     let visitor = visitor(&gateway, opened, &head, now);
     head.extensions.insert(visitor.clone());
 
-    let plan = gateway.0.plan.load_full();
-    let way = plan.way(&head.method, &path);
     let is_guarded = plan.guards(&path, &way);
     let mut response = match admit(&gateway, &visitor, &path, &way, is_guarded, &head).await {
         Ok(()) => {
             let request = Request::from_parts(head, body);
             match way {
-                Way::Ours => next.run(request).await,
+                Way::Ours | Way::BetterAuth => next.run(request).await,
                 Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
                 Way::OtherMethods(allow) => {
                     ([(header::ALLOW, allow)], Problem::METHOD).into_response()
@@ -111,6 +113,26 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
 /// Whoever could have these passed on would learn what we add, or be led elsewhere (GW-09).
 pub(crate) fn is_never_answered(method: &Method) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT)
+}
+
+/// What a request is told that another site may have made: by the rule of the site. The Better Auth client's has some
+/// more, and words of its own for all.
+fn from_another_site(
+    site: &Site,
+    head: &Parts,
+    way: &Way,
+    is_socket: bool,
+    has_cookie: bool,
+) -> Option<Response> {
+    let Parts { method, headers, .. } = head;
+    let general = check_origin(site, method, headers, is_socket, has_cookie);
+    match way {
+        Way::BetterAuth => {
+            let refusal = better_auth::origin::check(method, headers, site, general).err();
+            refusal.map(IntoResponse::into_response)
+        }
+        _ => general.err().map(|CrossSite| Problem::CROSS_SITE.into_response()),
+    }
 }
 
 pub(crate) fn check_origin(

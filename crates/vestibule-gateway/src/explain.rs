@@ -47,6 +47,10 @@ impl Plan {
             Way::Ours if path.as_str().starts_with("/_vestibule/") => {
                 said.push(("route", "Vestibule's own files".to_owned()));
             }
+            Way::BetterAuth => said.push((
+                "route",
+                "Vestibule's answers to the Better Auth client; a route within /api/auth goes before".to_owned(),
+            )),
             Way::Ours => {
                 said.push(("route", "Vestibule's own pages, or 404 where it has none".to_owned()))
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::better_auth;
 use crate::dialect::Dialect;
 use crate::guard::Guard;
 use crate::path::{CanonicalPath, PathPattern};
@@ -63,6 +64,8 @@ impl PlanSettings {
 pub(crate) enum Way {
     /// To the gateway's own pages and routes.
     Ours,
+    /// To the calls of the Better Auth client.
+    BetterAuth,
     /// To an upstream.
     Theirs(Arc<Route>),
     /// There are routes for this path, but none for this method: those that there are, for `Allow` (RFC 9110, 10.2.1).
@@ -101,9 +104,18 @@ impl Plan {
         Ok(Self { dialect, guard: Guard::new(protect, private, public), routes })
     }
 
-    /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer.
+    /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer. An app with a
+    /// Better Auth of its own keeps it by a route within `/api/auth`.
     pub(crate) fn way(&self, method: &Method, path: &CanonicalPath) -> Way {
-        if is_ours(path) { Way::Ours } else { self.elsewhere(method, path) }
+        if is_ours(path) {
+            return Way::Ours;
+        }
+        if !better_auth::owns(path) {
+            return self.elsewhere(method, path);
+        }
+        let mut routes = self.routes.iter().filter(|route| better_auth::is_below_base(&route.text));
+        let theirs = routes.find(|route| route.covers(path) && route.admits(method));
+        theirs.map_or(Way::BetterAuth, |route| Way::Theirs(route.clone()))
     }
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.
@@ -132,6 +144,7 @@ impl Plan {
         match way {
             Way::Theirs(route) if route.needs_role() => true,
             Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
+            Way::BetterAuth => false,
             Way::Ours if is_ours(path) => false,
             Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }

@@ -72,7 +72,7 @@ pub(super) async fn sign_in(
         return again(StatusCode::UNPROCESSABLE_ENTITY, None, missing);
     }
     match gateway.sign_in(&visitor, username, password, remember).await {
-        Ok(SignIn::Done) => {
+        Ok(SignIn::Done(_)) => {
             redirect(StatusCode::SEE_OTHER, ReturnPath::or_default(form.given("next")).as_str())
         }
         Ok(SignIn::Wrong) => {

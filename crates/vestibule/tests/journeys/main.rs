@@ -5,6 +5,7 @@ mod access_log;
 mod accounts;
 mod answers;
 mod authority;
+mod better_auth;
 mod bodies;
 mod conformance;
 mod contract;
