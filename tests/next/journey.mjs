@@ -33,8 +33,8 @@ after(async () => {
   }
 });
 
-/** The site of a design, with a clock that is not behind this machine's, its API up, quick and uncounted. A signed identity
- * is good for a minute of the clock of Next.js, and no test takes that long.
+/** The site of a design, with its API up, quick and uncounted, and clocks that agree: a signed identity is good for a minute, and
+ * no test takes that long.
  * @param {Design} design */
 async function setTheStage(design) {
   if (!sites.has(design)) sites.set(design, startSite(design, MODE));
@@ -42,8 +42,7 @@ async function setTheStage(design) {
   await site.up();
   await site.slow(0);
   await site.count("");
-  const { now } = await site.advance(0);
-  await site.advance(Math.max(0, Math.ceil(Date.now() / 1000) - now));
+  await site.catchUp();
   return { ...site, end: async () => {} };
 }
 

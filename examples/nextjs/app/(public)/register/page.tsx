@@ -1,0 +1,20 @@
+import Link from "next/link";
+
+import { RegisterForm } from "./form";
+
+export const metadata = { title: "Create account" };
+
+export default async function Register({ searchParams }: PageProps<"/register">) {
+  const { next } = await searchParams;
+  const place = Array.isArray(next) ? next[0] : next;
+  return (
+    <div className="sheet">
+      <h1>Create your account</h1>
+      <RegisterForm next={place} />
+      <p className="aside">
+        Have an account already?{" "}
+        <Link href={place ? `/login?next=${encodeURIComponent(place)}` : "/login"}>Sign in</Link>
+      </p>
+    </div>
+  );
+}
