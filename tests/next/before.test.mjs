@@ -5,9 +5,8 @@ import { after } from "node:test";
 
 import { at, test } from "../browser/harness.mjs";
 import { ada, grace } from "../browser/people.mjs";
-import { MODE } from "./journey.mjs";
 import { EXPIRED, button, seesLogin, sessionCookie, submitLogin, submitRegistration } from "./people.mjs";
-import { startSite } from "./servers.mjs";
+import { MODE, startSite } from "./servers.mjs";
 
 // What the brief calls `NEXT_PUBLIC_` is fixed when it is built: only the development server takes an address at its start.
 if (MODE === "dev") {

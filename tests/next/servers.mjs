@@ -20,6 +20,12 @@ import { startStage } from "../browser/servers.mjs";
 /** @typedef {import("../browser/servers.mjs").Stage} Stage */
 /** @typedef {Stage & { next: Next, catchUp: () => Promise<void> }} Site the address people go to, what a test can do to it, and its Next.js */
 
+/** What Next.js runs as. @type {Mode} */
+export const MODE = process.env.VESTIBULE_NEXT_MODE === "dev" ? "dev" : "start";
+
+/** The gateway's address that is built into the app of design B. */
+const BUILT_IN = process.env.VESTIBULE_NEXT_GATEWAY ?? "http://localhost:28414";
+
 /** Where `cargo xtask test --only next` puts the built apps, by design. */
 const APPS = process.env.VESTIBULE_NEXT_APPS ?? fileURLToPath(new URL("../../target/next", import.meta.url));
 
@@ -33,7 +39,7 @@ export const appFolder = (design) => join(APPS, design);
 export async function startSite(design, mode) {
   const port = await freePort();
   const next = `http://localhost:${port}`;
-  const stage = await startStage({ a: ["--ui", next], b: ["--site", next], before: ["--ui", next, "--ui-session", "token"] }[design]);
+  const stage = await startStage({ a: ["--ui", next], b: ["--site", next, "--port", new URL(BUILT_IN).port], before: ["--ui", next, "--ui-session", "token"] }[design]);
   const server = await startNext(design, mode, port, {
     a: { VESTIBULE_URL: stage.gateway },
     b: { VESTIBULE_URL: stage.gateway, VESTIBULE_KEY: stage.nextKey },

@@ -49,6 +49,9 @@ struct Arguments {
     /// Life of an access token, in seconds.
     #[arg(long, default_value_t = 1800)]
     access_ttl: i64,
+    /// Port of the site; by default any that is free.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
     /// Public origin, where something else is in front of the site.
     #[arg(long)]
     site: Option<String>,
@@ -63,7 +66,7 @@ async fn main() -> Result<(), Failure> {
     let folder = Folder::new()?;
     let clock = Clock::stopped_at(Clock::system().now());
 
-    let site_socket = listen(on_any_port(), "the site").await?;
+    let site_socket = listen((Ipv4Addr::LOCALHOST, arguments.port).into(), "the site").await?;
     let gateway_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
     let site_url = arguments.site.unwrap_or_else(|| gateway_url.clone());
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;

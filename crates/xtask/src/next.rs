@@ -5,12 +5,15 @@
 
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use crate::command::{Failure, command, run};
 
-/// Brings `target/next` up to date, and builds both apps for production.
-pub(crate) fn build(top: &Path) -> Result<(), Failure> {
+/// Brings `target/next` up to date, and builds both apps for production. Answers the gateway's address that is built into that of
+/// design B, which is free now.
+pub(crate) fn build(top: &Path) -> Result<String, Failure> {
+    let gateway = format!("http://localhost:{}", free_port()?);
     let (package, example, folder) =
         (top.join("packages/next"), top.join("examples/nextjs"), folder(top));
     run(command("npm", ["run", "build"], &package))?;
@@ -19,15 +22,21 @@ pub(crate) fn build(top: &Path) -> Result<(), Failure> {
         let app = folder.join(design);
         refresh(&example, &app, design).map_err(|error| unusable(&app, &error))?;
         let mut build = command("npx", ["--no-install", "next", "build"], &app);
-        build.env("NEXT_TELEMETRY_DISABLED", "1");
+        build.env("NEXT_TELEMETRY_DISABLED", "1").env("VESTIBULE_URL", &gateway);
         run(build)?;
     }
-    Ok(())
+    Ok(gateway)
 }
 
-/// Where the apps are.
-pub(crate) fn folder(top: &Path) -> PathBuf {
+fn folder(top: &Path) -> PathBuf {
     top.join("target/next")
+}
+
+/// A port that is free, below those that systems give away by themselves: nobody else takes it meanwhile.
+fn free_port() -> Result<u16, Failure> {
+    let free =
+        (28_400..29_400).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    free.ok_or_else(|| Failure("no port of 28400 to 29399 is free".to_owned()))
 }
 
 /// Installs what the example's lock file names, and the package as it is now.

@@ -173,17 +173,17 @@ fn browser(top: &Path) -> Result<(), Failure> {
     run(with_build(node_test(&tests, &at), top)?)
 }
 
-/// All journeys on production builds, and the first of them with the development server, of which there can be one a folder.
+/// All journeys on production builds, and the first of them with the development server.
 fn next_journeys(top: &Path) -> Result<(), Failure> {
-    next::build(top)?;
+    let gateway = next::build(top)?;
     let at = top.join("tests/next");
     let tests = files(&at, ".test.mjs")?;
-    run(with_build(node_test(&tests, &at), top)?)?;
-    let first = ["first.test.mjs", "hmr.test.mjs"];
-    let options = ["--test", "--test-reporter=spec", "--test-concurrency=1"];
-    let mut dev = command("node", options.into_iter().chain(first), &at);
-    dev.env("VESTIBULE_NEXT_MODE", "dev");
-    run(with_build(dev, top)?)
+    for mode in ["start", "dev"] {
+        let mut play = node_test(&tests, &at);
+        play.env("VESTIBULE_NEXT_MODE", mode).env("VESTIBULE_NEXT_GATEWAY", &gateway);
+        run(with_build(play, top)?)?;
+    }
+    Ok(())
 }
 
 fn play_alone(top: &Path) -> Result<(), Failure> {

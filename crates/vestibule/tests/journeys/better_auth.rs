@@ -102,7 +102,10 @@ async fn somebody_signs_up_is_known_signs_out_and_in_again() {
         body["password"] = PASSWORD.into();
         let answer = post(&mut browser, path, body).await;
         let told = answer.json();
-        assert_eq!((answer.status, &told["redirect"], &told["url"]), (200, &json!(false), &Value::Null));
+        assert_eq!(
+            (answer.status, &told["redirect"], &told["url"]),
+            (200, &json!(false), &Value::Null)
+        );
         assert_eq!(told["user"]["id"], "1");
         let session = get(&mut browser, "/get-session").await.json();
         assert_eq!(session["session"]["token"], told["token"], "the handle is the session's");

@@ -1,5 +1,6 @@
 import Link from "next/link";
 
+import { type Query, first } from "../query";
 import { LoginForm } from "./form";
 
 export const metadata = { title: "Sign in" };
@@ -10,25 +11,22 @@ const NOTICES: Record<string, string> = {
 };
 
 /** Whoever is signed in already is led on by Vestibule, and `next` was made by it: it can't lead to another site. */
-export default async function Login({ searchParams }: PageProps<"/login">) {
+export default async function Login({ searchParams }: { searchParams: Query }) {
   const { next, notice, username } = await searchParams;
-  const place = one(next);
+  const place = first(next);
+  const news = NOTICES[first(notice) ?? ""];
   return (
     <div className="sheet">
       <h1>Sign in</h1>
-      {NOTICES[one(notice) ?? ""] && (
+      {news && (
         <div className="notice good" role="status">
-          <p>{NOTICES[one(notice) ?? ""]}</p>
+          <p>{news}</p>
         </div>
       )}
-      <LoginForm next={place} username={one(username)} />
+      <LoginForm next={place} username={first(username)} />
       <p className="aside">
         New here? <Link href={place ? `/register?next=${encodeURIComponent(place)}` : "/register"}>Create an account</Link>
       </p>
     </div>
   );
-}
-
-function one(value: string | string[] | undefined) {
-  return Array.isArray(value) ? value[0] : value;
 }

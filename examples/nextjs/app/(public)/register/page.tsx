@@ -1,12 +1,13 @@
 import Link from "next/link";
 
+import { type Query, first } from "../query";
 import { RegisterForm } from "./form";
 
 export const metadata = { title: "Create account" };
 
-export default async function Register({ searchParams }: PageProps<"/register">) {
+export default async function Register({ searchParams }: { searchParams: Query }) {
   const { next } = await searchParams;
-  const place = Array.isArray(next) ? next[0] : next;
+  const place = first(next);
   return (
     <div className="sheet">
       <h1>Create your account</h1>
