@@ -1,4 +1,4 @@
-import { redirect } from "next/navigation.js";
+import { redirect } from "next/navigation";
 
 import { VestibuleError, failure } from "./errors.js";
 import { addressOf } from "./get-session.js";

@@ -1,4 +1,4 @@
-import { cookies, headers } from "next/headers.js";
+import { cookies, headers } from "next/headers";
 
 import { failure, unavailable } from "./errors.js";
 import { identity } from "./get-session.js";

@@ -1,5 +1,5 @@
-import { headers } from "next/headers.js";
-import { redirect } from "next/navigation.js";
+import { headers } from "next/headers";
+import { redirect } from "next/navigation";
 import { cache } from "react";
 
 import { VestibuleError, failure, unavailable } from "./errors.js";

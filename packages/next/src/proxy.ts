@@ -2,7 +2,7 @@
  * For `proxy.ts`, where Next.js stands in front of the gateway.
  * @module
  */
-import { type NextRequest, NextResponse } from "next/server.js";
+import { type NextRequest, NextResponse } from "next/server";
 
 import { VestibuleError } from "./errors.js";
 import { AT_THE_GATEWAY, COOKIE, ENTRANCES, IDENTITY, OURS, OUTAGE, PATH, TICKET } from "./names.js";

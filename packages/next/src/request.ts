@@ -1,4 +1,4 @@
-import { cookies, headers } from "next/headers.js";
+import { cookies, headers } from "next/headers";
 
 import { COOKIE, IDENTITY, PATH, SESSION_COOKIES, TICKET } from "./names.js";
 

@@ -1,4 +1,4 @@
-import type { NextRequest } from "next/server.js";
+import type { NextRequest } from "next/server";
 
 import { VestibuleError, failure, unavailable } from "./errors.js";
 import { ask } from "./gateway.js";

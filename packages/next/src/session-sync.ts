@@ -1,6 +1,6 @@
 "use client";
 
-import { useRouter } from "next/navigation.js";
+import { useRouter } from "next/navigation";
 import { useEffect } from "react";
 
 import { watch } from "./hint.js";

@@ -6,12 +6,12 @@ export interface Submission {
   body: Record<string, unknown>;
 }
 
-/** What a sign-in form asks: its fields `username`, which may be an e-mail address, `password` and `remember`. A form
- * without a `remember` box, unlike one that is not ticked, has to be told apart by `asksToRemember`. */
-export function signInFrom(form: FormData, asksToRemember: boolean): Submission {
+/** What a sign-in form asks: its fields `username`, which may be an e-mail address, `password` and `remember`, whose last
+ * value counts and is `on` if there is none, as it is for the gateway. */
+export function signInFrom(form: FormData): Submission {
   const username = text(form, "username").trim();
   const who = username.includes("@") ? { email: username } : { username };
-  const rememberMe = !asksToRemember || text(form, "remember") === "on";
+  const rememberMe = (form.getAll("remember").at(-1) ?? "on") === "on";
   const path = username.includes("@") ? "/api/auth/sign-in/email" : "/api/auth/sign-in/username";
   return { path, body: { ...who, password: text(form, "password"), rememberMe } };
 }

@@ -27,10 +27,10 @@ export interface FormOptions {
   next?: string;
 }
 
-/** A sign-in form with the fields `username`, `password` and, if you like, a checkbox `remember` and a hidden `next`.
- * Leads to `next`, by default `/dashboard`. */
+/** A sign-in form with the fields `username`, `password` and, if you like, a hidden `next` and a checkbox `remember`; before
+ * the checkbox goes a hidden `remember` with the value `off`. Leads to `next`, by default `/dashboard`. */
 export function useSignIn({ next = "/dashboard" }: FormOptions = {}): GatewayForm {
-  return useForm("/login", next, (data, form) => signInFrom(data, form.elements.namedItem("remember") !== null));
+  return useForm("/login", next, signInFrom);
 }
 
 /** A form for a new account with the fields `name`, `username`, `email` and `password`. Leads to `next`, by default
@@ -44,11 +44,7 @@ export function useSignOut({ next = "/login" }: FormOptions = {}): GatewayForm {
   return useForm("/logout", next, () => SIGN_OUT);
 }
 
-function useForm(
-  action: string,
-  next: string,
-  read: (data: FormData, form: HTMLFormElement) => Submission,
-): GatewayForm {
+function useForm(action: string, next: string, read: (data: FormData) => Submission): GatewayForm {
   const [pending, setPending] = useState(false);
   const [error, setError] = useState<VestibuleError | null>(null);
   const isSent = useRef(false);
@@ -65,7 +61,7 @@ function useForm(
   }, []);
   const send = async (form: HTMLFormElement) => {
     const data = new FormData(form);
-    const refused = await submit(read(data, form), fetch);
+    const refused = await submit(read(data), fetch);
     if (refused) return settle(refused);
     const wish = data.get("next");
     // A new document: what the router remembers is of before.
