@@ -8,6 +8,7 @@ use crate::browser::is_never_answered;
 use crate::path::CanonicalPath;
 use crate::plan::{Plan, Way};
 use crate::route::{HostPolicy, Route, Size, TokenPolicy};
+use crate::toward_ui::{SessionPolicy, told};
 
 /// What becomes of a request, line by line; each line is what it is about, and what is so.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -62,7 +63,10 @@ impl Plan {
                 let target = route.target(&uri);
                 match route.is_identity && self.dialect.is_entrance(target.path()) {
                     true => said.push(("route", NOT_PASSED_ON.to_owned())),
-                    false => said.extend(self.of_route(route, &target)),
+                    false => {
+                        let told = told(route, path.as_str(), self.guards(&path, &way));
+                        said.extend(self.of_route(route, &target, told));
+                    }
                 }
             }
         }
@@ -70,7 +74,12 @@ impl Plan {
         Explanation(said)
     }
 
-    fn of_route(&self, route: &Route, target: &Uri) -> Vec<(&'static str, String)> {
+    fn of_route(
+        &self,
+        route: &Route,
+        target: &Uri,
+        told: SessionPolicy,
+    ) -> Vec<(&'static str, String)> {
         let token = match route.token {
             TokenPolicy::Attach => format!(
                 "the visitor's access token, kept fresh, as {}; none while signed out",
@@ -103,6 +112,9 @@ impl Plan {
                 format!("{} s for the head of an answer, {silence}", route.patience.as_secs()),
             ),
         ];
+        if route.session != SessionPolicy::None {
+            said.push(("visitor", of_visitor(told).to_owned()));
+        }
         if !route.roles.is_empty() {
             said.push(("roles", format!("one of {}, else 403", route.roles.join(", "))));
         }
@@ -130,6 +142,17 @@ impl Plan {
             _ => self.reason(path),
         };
         format!("needed: {why}; without one, pages lead to /login and scripts get 401")
+    }
+}
+
+fn of_visitor(told: SessionPolicy) -> &'static str {
+    match told {
+        SessionPolicy::None => "nothing is told: files are the same for everybody",
+        SessionPolicy::Identity => "the path, and who it is, signed",
+        SessionPolicy::Ticket => "the path; who it is, signed; a ticket for calls to the API",
+        SessionPolicy::Token => {
+            "the path; who it is, signed; a ticket for calls to the API; the access token as Authorization: Bearer and the cookie access_token"
+        }
     }
 }
 

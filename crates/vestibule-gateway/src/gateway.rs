@@ -30,6 +30,7 @@ use crate::seal::SealKeys;
 use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
+use crate::toward_ui::TowardUi;
 use crate::upstream::{Outage, PATIENCE, Upstream};
 use crate::visitor::Visitor;
 
@@ -48,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) site: Site,
     pub(crate) api: Upstream,
     pub(crate) cookie: SessionCookie,
+    pub(crate) toward_ui: TowardUi,
     pub(crate) plan: ArcSwap<Plan>,
     pub(crate) hosts: Hosts,
     pub(crate) trusted: TrustedHops,
@@ -91,6 +93,7 @@ impl Gateway {
         let GatewaySettings { site, plan, max_stale, hops } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
+            toward_ui: TowardUi::new(&site, keys),
             spread: SpreadKey::new(keys),
             plan: ArcSwap::from_pointee(plan),
             hosts: Hosts::new(&site, hops.also_hosts),
@@ -240,7 +243,11 @@ impl Gateway {
             if !self.is_nobody(visitor, &session.access).await? {
                 return Ok(response);
             }
-            self.forget(visitor);
+            match visitor.is_guest() {
+                // His browser's session can be refreshed, and may live on.
+                true => visitor.end(self.0.clock.now()),
+                false => self.forget(visitor),
+            }
             return Err(NoAnswer::SignedOut);
         }
         self.renew(visitor, &session).await?;

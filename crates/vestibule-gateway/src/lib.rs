@@ -43,6 +43,7 @@ mod sign;
 mod site;
 mod stream;
 mod tokens;
+mod toward_ui;
 pub mod trace;
 mod upstream;
 mod visitor;
@@ -69,5 +70,6 @@ pub use session::{InvalidSessionTag, Session, SessionChange, SessionTag, Session
 pub use set_cookie::SetCookie;
 pub use sign::SignIn;
 pub use site::{InvalidSite, Site};
+pub use toward_ui::{InvalidSessionPolicy, NextKey, SessionPolicy};
 pub use upstream::{HealthCheck, InvalidUpstream, Outage, Upstream, UpstreamSpec};
 pub use visitor::Visitor;

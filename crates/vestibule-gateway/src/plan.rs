@@ -10,6 +10,7 @@ use crate::dialect::Dialect;
 use crate::guard::Guard;
 use crate::path::{CanonicalPath, PathPattern};
 use crate::route::{InvalidRoute, Route, RouteSpec, Size};
+use crate::toward_ui::{self, SessionPolicy};
 use crate::upstream::Upstream;
 
 /// Which requests go where, and which need a session.
@@ -20,6 +21,8 @@ pub struct Plan {
     guard: Guard,
     /// In order: those of the settings, the API's, the UI's.
     routes: Vec<Arc<Route>>,
+    /// What a UI that asks by itself gets of a session.
+    pub(crate) ui_session: SessionPolicy,
 }
 
 /// What a plan is made of.
@@ -31,6 +34,8 @@ pub struct PlanSettings {
     pub dialect: Dialect,
     /// The web server that has the site's other pages, if there is one.
     pub ui: Option<Upstream>,
+    /// What it gets of the visitor's session; also what one gets that asks by itself.
+    pub ui_session: SessionPolicy,
     /// Further routes, with what each leads to; the first that covers a path takes it.
     pub routes: Vec<(RouteSpec, Upstream)>,
     /// Paths that need a session, besides `/dashboard/**`.
@@ -50,6 +55,7 @@ impl PlanSettings {
             api,
             dialect: Dialect::default(),
             ui: None,
+            ui_session: SessionPolicy::Ticket,
             routes: Vec::new(),
             protect: Vec::new(),
             private: false,
@@ -81,12 +87,12 @@ impl Plan {
     /// # Errors
     /// [`InvalidRoute`], in words for whoever wrote the settings.
     pub fn new(settings: PlanSettings) -> Result<Self, InvalidRoute> {
-        let PlanSettings { api, dialect, ui, routes, protect, private, public, body_limit } =
-            settings;
+        let PlanSettings { api, dialect, ui, routes, .. } = settings;
+        let PlanSettings { ui_session, protect, private, public, body_limit, .. } = settings;
         let named = |path: &str, to: &str| format!("{path} = {to}").parse::<RouteSpec>();
         let mut all = Vec::new();
         for (spec, upstream) in &routes {
-            if OURS.contains(&spec.path.as_str()) || spec.path.starts_with("/_vestibule/") {
+            if is_ours(&spec.path) {
                 return Err(InvalidRoute::new(&spec.path, "this path is Vestibule's own"));
             }
             let is_identity = spec.to == "api";
@@ -97,17 +103,18 @@ impl Plan {
             all.push(Route::new(&spec, api.clone(), true, body_limit)?);
         }
         if let Some(ui) = ui {
-            all.push(Route::new(&named("/**", "ui")?, ui, false, body_limit)?);
+            let spec = RouteSpec { session: ui_session, ..named("/**", "ui")? };
+            all.push(Route::new(&spec, ui, false, body_limit)?);
         }
         let routes = all.into_iter().map(Arc::new).collect();
         let dialect = Arc::new(dialect);
-        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes })
+        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes, ui_session })
     }
 
     /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer. An app with a
     /// Better Auth of its own keeps it by a route within `/api/auth`.
     pub(crate) fn way(&self, method: &Method, path: &CanonicalPath) -> Way {
-        if is_ours(path) {
+        if is_ours(path.as_str()) {
             return Way::Ours;
         }
         if !better_auth::owns(path) {
@@ -145,12 +152,12 @@ impl Plan {
             Way::Theirs(route) if route.needs_role() => true,
             Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
             Way::BetterAuth => false,
-            Way::Ours if is_ours(path) => false,
+            Way::Ours if is_ours(path.as_str()) => false,
             Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }
     }
 }
 
-fn is_ours(path: &CanonicalPath) -> bool {
-    OURS.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/")
+fn is_ours(path: &str) -> bool {
+    OURS.contains(&path) || path.starts_with("/_vestibule/") || toward_ui::owns(path)
 }

@@ -35,7 +35,9 @@ use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{ApiSettings, Database, Store};
-use vestibule_gateway::{HopSettings, Plan, PlanSettings, Upstream};
+use vestibule_gateway::{
+    HopSettings, NextKey, Plan, PlanSettings, SealKeys, SessionPolicy, Upstream,
+};
 use vestibule_types::{Clock, Secret};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -58,6 +60,9 @@ struct Arguments {
     /// A web server with the site's other pages.
     #[arg(long)]
     ui: Option<Url>,
+    /// What it is told of who is signed in.
+    #[arg(long, default_value = "ticket")]
+    ui_session: SessionPolicy,
 }
 
 #[tokio::main]
@@ -82,10 +87,13 @@ async fn main() -> Result<(), Failure> {
 
     let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
     let ui = arguments.ui.as_ref().map(Upstream::at).transpose()?;
+    let ui_session = arguments.ui_session;
+    let secret = random_secret()?;
+    let next_key = NextKey::new(&SealKeys::new(secret.clone(), Vec::new())).reveal().to_owned();
     let parts = SiteParts {
         site: site_url.parse()?,
-        secrets: Secrets { first: random_secret()?, older: Vec::new() },
-        plan: Plan::new(PlanSettings { ui, ..PlanSettings::new(upstream.clone()) })?,
+        secrets: Secrets { first: secret, older: Vec::new() },
+        plan: Plan::new(PlanSettings { ui, ui_session, ..PlanSettings::new(upstream.clone()) })?,
         max_stale: Duration::from_secs(60),
         hops: HopSettings::default(),
     };
@@ -93,7 +101,7 @@ async fn main() -> Result<(), Failure> {
     let (_running, stopped) = watch::channel(false);
     tokio::spawn(serve(site_socket, router, stopped, DRAIN));
 
-    say(&json!({"site": site_url, "gateway": gateway_url, "api": api_url}))?;
+    say(&json!({"site": site_url, "gateway": gateway_url, "api": api_url, "nextKey": next_key}))?;
     let mut lines = commands();
     while let Some(line) = lines.recv().await.filter(|line| line != "quit") {
         let answer = match obey(&line, &clock, &mut backstage).await {
