@@ -61,7 +61,8 @@ export async function signOut(): Promise<void> {
 /** The gateway stands in front: it ends a session whose cookie the app deletes. */
 async function leaveToTheGateway(site: string): Promise<void> {
   const secure = site.startsWith("https:");
-  const [at, jar] = [secure ? 0 : 1, await cookies()];
+  const at = secure ? 0 : 1;
+  const jar = await cookies();
   const gone = { path: "/", maxAge: 0, secure, sameSite: "lax" } as const;
   jar.set({ ...gone, name: SESSION_COOKIES[at], value: "", httpOnly: true });
   jar.set({ ...gone, name: HINT_COOKIES[at], value: ENDED });
