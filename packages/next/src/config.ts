@@ -60,7 +60,7 @@ function rewrites({ gateway, protect }: Settings, own: Rewrites): Rewrites {
   const signedOut = SESSION_COOKIES.map((key) => ({ type: "cookie" as const, key }));
   const prefetched = protect.map((prefix) => ({
     source: prefix === "/" ? "/:path*" : `${prefix}/:path*`,
-    has: [{ type: "header" as const, key: "next-router-prefetch" }],
+    has: [{ type: "header" as const, key: "next-router-prefetch", value: ".+" }],
     missing: signedOut,
     destination: `${gateway}/api/auth/_empty`,
   }));

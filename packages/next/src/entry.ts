@@ -3,7 +3,7 @@ import { cookies, headers } from "next/headers";
 import { failure, unavailable } from "./errors.js";
 import { identity } from "./get-session.js";
 import { ask } from "./gateway.js";
-import { COOKIE, SESSION_COOKIES } from "./names.js";
+import { COOKIE, ENDED, HINT_COOKIES, SESSION_COOKIES } from "./names.js";
 import { bearing, visitor, withCookie } from "./request.js";
 import { type SessionUser, userFrom } from "./session.js";
 import { parseSetCookie } from "./set-cookie.js";
@@ -60,10 +60,12 @@ export async function signOut(): Promise<void> {
 
 /** The gateway stands in front: it ends a session whose cookie the app deletes. */
 async function leaveToTheGateway(site: string): Promise<void> {
-  const [overHttps, overHttp] = SESSION_COOKIES;
   const secure = site.startsWith("https:");
-  const options = { value: "", path: "/", maxAge: 0, httpOnly: true, secure, sameSite: "lax" } as const;
-  (await cookies()).set({ name: secure ? overHttps : overHttp, ...options });
+  const at = secure ? 0 : 1;
+  const jar = await cookies();
+  const gone = { path: "/", maxAge: 0, secure, sameSite: "lax" } as const;
+  jar.set({ ...gone, name: SESSION_COOKIES[at], value: "", httpOnly: true });
+  jar.set({ ...gone, name: HINT_COOKIES[at], value: ENDED });
 }
 
 async function enter(path: string, body: object, asked: "session" | "sign-in"): Promise<SessionUser> {

@@ -45,7 +45,7 @@ export class VestibuleError extends Error implements Failure {
   readonly code: VestibuleErrorCode;
   readonly detail: string;
   readonly fields: Record<string, string>;
-  readonly retryAfter?: number;
+  declare readonly retryAfter?: number;
 
   constructor(failure: Partial<Failure> & Pick<Failure, "code">, options?: ErrorOptions) {
     const { code, status = STATUS[code], detail = SENTENCE[code], fields = {}, retryAfter } = failure;

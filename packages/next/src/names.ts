@@ -30,6 +30,10 @@ export const SESSION_COOKIES = ["__Host-Http-vestibule", "vestibule"] as const;
 /** The cookie that scripts may read: it changes when the session does, and says nothing else. */
 export const HINT_COOKIES = ["__Host-vestibule_hint", "vestibule_hint"] as const;
 
+/** What {@link signOut} sets the hint to, for the rest of the request: Next.js forgets an empty cookie when it renders the
+ * page that an action leads to. Behind the gateway it never reaches a browser. */
+export const ENDED = "ended";
+
 /** Paths, each with what is below it, that the gateway answers in every shape. */
 export const AT_THE_GATEWAY = ["/api/auth", "/api/v1", "/_vestibule", "/logout"] as const;
 

@@ -14,8 +14,8 @@ export function isAt(pathname: string, paths: readonly string[]): boolean {
   return paths.some((path) => pathname === path || pathname.startsWith(`${path}/`));
 }
 
-/** Whether a path is one of `protect` or below it. Read as generously as any router might: decoded, and without empty
- * segments; what can't be decoded is protected. */
+/** Whether a path is one of `protect` or below it. Read as generously as any router might: decoded, without empty
+ * segments, and without the endings that Next.js gives to parts of a page; what can't be decoded is protected. */
 export function isProtected(pathname: string, protect: readonly string[]): boolean {
   const asked = names(pathname);
   return asked === null || protect.some((prefix) => names(prefix)?.every((name, at) => name === asked[at]));
@@ -23,7 +23,8 @@ export function isProtected(pathname: string, protect: readonly string[]): boole
 
 function names(path: string): string[] | null {
   try {
-    return decodeURIComponent(path).split(/[/\\]/).filter((name) => name !== "");
+    const all = decodeURIComponent(path).split(/[/\\]/).filter((name) => name !== "");
+    return all.map((name) => name.replace(/\.(?:rsc|segments)$/, ""));
   } catch {
     return null;
   }

@@ -7,7 +7,7 @@ import { type NextRequest, NextResponse } from "next/server";
 import { VestibuleError } from "./errors.js";
 import { AT_THE_GATEWAY, COOKIE, ENTRANCES, IDENTITY, OURS, OUTAGE, PATH, TICKET } from "./names.js";
 import { isAt, isProtected } from "./protect.js";
-import { type Resolved, resolve, withoutSession } from "./resolve.js";
+import { type Resolved, resolve, withoutOurs } from "./resolve.js";
 
 /** Finds out who is signed in before anything is rendered, refreshes the session if that is due, tells the render, and
  * keeps signed-out visitors from what `withVestibule` protects.
@@ -57,7 +57,7 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
 function passed(request: NextRequest, path: string, tell: Record<string, string | null>): NextResponse {
   const headers = new Headers(request.headers);
   for (const name of request.headers.keys()) if (name.startsWith(OURS)) headers.delete(name);
-  const cookies = withoutSession(request.headers.get("cookie") ?? "");
+  const cookies = withoutOurs(request.headers.get("cookie") ?? "");
   if (cookies === "") headers.delete("cookie");
   else headers.set("cookie", cookies);
   for (const [name, value] of Object.entries({ [PATH]: path, ...tell })) if (value !== null) headers.set(name, value);

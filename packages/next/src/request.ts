@@ -1,6 +1,6 @@
 import { cookies, headers } from "next/headers";
 
-import { COOKIE, IDENTITY, PATH, SESSION_COOKIES, TICKET } from "./names.js";
+import { COOKIE, ENDED, HINT_COOKIES, IDENTITY, PATH, SESSION_COOKIES, TICKET } from "./names.js";
 
 /** What the request that is being answered brings of its visitor.
  *
@@ -17,6 +17,7 @@ export type Bearing =
 /** How this request can be told of. */
 export async function bearing(): Promise<Bearing> {
   const [jar, given] = [await cookies(), await headers()];
+  if (HINT_COOKIES.some((name) => jar.get(name)?.value === ENDED)) return { kind: "ended" };
   for (const name of SESSION_COOKIES) {
     const value = jar.get(name)?.value;
     if (value === "") return { kind: "ended" };

@@ -2,7 +2,7 @@ import type { NextRequest } from "next/server";
 
 import { VestibuleError, failure, unavailable } from "./errors.js";
 import { ask } from "./gateway.js";
-import { KEY, PATH, SESSION_COOKIES } from "./names.js";
+import { HINT_COOKIES, KEY, PATH, SESSION_COOKIES } from "./names.js";
 import { parseSetCookie } from "./set-cookie.js";
 
 /** What the gateway knows of a browser's session. */
@@ -39,14 +39,18 @@ function sessionCookieIn(header: string): string | null {
   return pairs.find(isSessionCookie) ?? null;
 }
 
-/** A `Cookie` header without the session; empty if nothing is left. */
-export function withoutSession(header: string): string {
+/** A `Cookie` header without ours; empty if nothing is left. */
+export function withoutOurs(header: string): string {
   const pairs = header.split(";").map((pair) => pair.trim());
-  return pairs.filter((pair) => pair !== "" && !isSessionCookie(pair)).join("; ");
+  return pairs.filter((pair) => pair !== "" && !isOneOf([...SESSION_COOKIES, ...HINT_COOKIES], pair)).join("; ");
 }
 
 function isSessionCookie(pair: string): boolean {
-  return SESSION_COOKIES.some((name) => pair.startsWith(`${name}=`));
+  return isOneOf(SESSION_COOKIES, pair);
+}
+
+function isOneOf(names: readonly string[], pair: string): boolean {
+  return names.some((name) => pair.startsWith(`${name}=`));
 }
 
 function read(answer: unknown, came: string): Resolved {
