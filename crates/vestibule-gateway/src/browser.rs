@@ -134,12 +134,13 @@ fn from_another_site(
     is_socket: bool,
     has_cookie: bool,
 ) -> Option<Response> {
-    let Parts { method, headers, .. } = head;
+    let Parts { method, uri, headers, .. } = head;
     let general = check_origin(site, method, headers, is_socket, has_cookie);
     match way {
         Way::BetterAuth => {
-            let refusal = better_auth::origin::check(method, headers, site, general).err();
-            refusal.map(IntoResponse::into_response)
+            let is_call = better_auth::is_call(method, uri.path());
+            let told = better_auth::origin::check(method, headers, site, is_call, general);
+            told.err().map(IntoResponse::into_response)
         }
         _ => general.err().map(|CrossSite| Problem::CROSS_SITE.into_response()),
     }

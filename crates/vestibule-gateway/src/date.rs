@@ -1,16 +1,4 @@
-//! Moments as JavaScript reads them: RFC 3339 in UTC with exactly three digits of a second. More digits are minutes
-//! off in some clients (contract: Better Auth, 2).
-
-/// Seconds of a day.
-const DAY: i64 = 24 * 60 * 60;
-
-/// `2026-11-22T13:05:00.000Z`, of Unix seconds.
-pub(crate) fn of_seconds(seconds: i64) -> String {
-    let (year, month, day) = date(seconds.div_euclid(DAY));
-    let of_day = seconds.rem_euclid(DAY);
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
-}
+//! Moments that APIs write, brought into the form of [`vestibule_types::Timestamp`].
 
 /// What an API writes for a moment in UTC, with as many digits as it likes, in the one form. `None` if it is none, or
 /// says no zone or another one: nobody guesses.
@@ -38,37 +26,9 @@ pub(crate) fn normal(text: &str) -> Option<String> {
         .then(|| format!("{}T{}.{digits}Z", &seconds[..10], &seconds[11..]))
 }
 
-/// Year, month and day in the proleptic Gregorian calendar, of days since 1970-01-01. Eras of 400 years begin on 1
-/// March, so that a leap day is the last of its year (Hinnant, `civil_from_days`).
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    (year_of_era + days.div_euclid(146_097) * 400 + i64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{normal, of_seconds};
-
-    #[test]
-    fn unix_seconds_are_moments_of_the_gregorian_calendar() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (-1, "1969-12-31T23:59:59.000Z"),
-            (951_782_400, "2000-02-29T00:00:00.000Z"),
-            (1_800_000_000, "2027-01-15T08:00:00.000Z"),
-            (4_107_542_399, "2100-02-28T23:59:59.000Z"),
-            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
-        ] {
-            assert_eq!(of_seconds(seconds), text);
-            assert_eq!(normal(text).as_deref(), Some(text));
-        }
-    }
+    use super::normal;
 
     #[test]
     fn whatever_an_api_writes_has_three_digits_and_a_z_or_is_none() {

@@ -36,8 +36,12 @@ pub(super) async fn info(call: &Call) -> Told {
 /// `POST /get-access-token` and `/refresh-token`: tokens of providers. Those of the API never reach a page (SE-05).
 pub(super) async fn token(call: &Call) -> Told {
     let body = call.body.as_ref().unwrap_or(&Value::Null);
-    if !body["accountId"].is_string() || !body["providerId"].is_null() {
-        return Err(Refusal::validation("[body] Invalid input"));
+    match (body["accountId"].is_string(), body["providerId"].is_null()) {
+        (true, true) => {}
+        (true, false) => {
+            return Err(Refusal::validation("[body] Unrecognized key: \"providerId\""));
+        }
+        (false, _) => return Err(Refusal::validation("[body] Invalid input")),
     }
     call.account().await?;
     Err(Refusal::ACCOUNT_NOT_FOUND)

@@ -1,7 +1,11 @@
 //! The calls that there are. Anything else, another method and a slash at the end included, is 404 with nothing in it
 //! (contract: Better Auth, 3).
 
+use std::future::ready;
+
 use axum::response::IntoResponse as _;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::Method;
 use serde_json::json;
 
@@ -89,39 +93,39 @@ impl Endpoint {
         matches!(self, Self::SignInEmail | Self::SignUp)
     }
 
-    /// Does it.
-    pub(super) async fn answer(self, call: &Call) -> Told {
+    /// Does it. On the heap: so only the call that is made takes room, and not the largest one.
+    pub(super) fn answer(self, call: &Call) -> BoxFuture<'_, Told> {
         match self {
-            Self::Ok => Ok(axum::Json(json!({"ok": true})).into_response()),
-            Self::SignUp => sign_up::sign_up(call).await,
-            Self::SignInEmail => sign_in::by_email(call).await,
-            Self::SignInUsername => sign_in::by_username(call).await,
-            Self::SignInSocial => accounts::sign_in_social(call),
-            Self::IsUsernameAvailable => sign_up::is_username_available(call).await,
-            Self::GetSession => session::show(call).await,
-            Self::PostSession => session::deferred(),
-            Self::SignOut => session::sign_out(call).await,
-            Self::UpdateUser => update::update_user(call).await,
-            Self::UpdateSession => session::update(call).await,
-            Self::ChangeEmail => email::change(call).await,
-            Self::ChangePassword => password::change(call).await,
-            Self::VerifyPassword => password::verify(call).await,
-            Self::DeleteUser => remove::delete_user(call).await,
-            Self::DeleteUserCallback => remove::callback(call),
-            Self::ListSessions => sessions::list(call).await,
-            Self::RevokeSession => sessions::revoke(call).await,
-            Self::RevokeSessions => sessions::revoke_all(call).await,
-            Self::RevokeOtherSessions => sessions::revoke_others(call).await,
-            Self::ListAccounts => accounts::list(call).await,
-            Self::AccountInfo => accounts::info(call).await,
-            Self::GetAccessToken | Self::RefreshToken => accounts::token(call).await,
-            Self::LinkSocial => accounts::link_social(call).await,
-            Self::UnlinkAccount => accounts::unlink(call).await,
-            Self::RequestPasswordReset => mail::request_password_reset(call),
-            Self::ResetPassword => mail::reset_password(call),
-            Self::ResetPasswordLink => mail::reset_password_link(call),
-            Self::SendVerificationEmail => mail::send_verification(call),
-            Self::VerifyEmail => mail::verify_email(call),
+            Self::Ok => ready(Ok(axum::Json(json!({"ok": true})).into_response())).boxed(),
+            Self::SignUp => sign_up::sign_up(call).boxed(),
+            Self::SignInEmail => sign_in::by_email(call).boxed(),
+            Self::SignInUsername => sign_in::by_username(call).boxed(),
+            Self::SignInSocial => ready(accounts::sign_in_social(call)).boxed(),
+            Self::IsUsernameAvailable => sign_up::is_username_available(call).boxed(),
+            Self::GetSession => session::show(call).boxed(),
+            Self::PostSession => ready(session::deferred()).boxed(),
+            Self::SignOut => session::sign_out(call).boxed(),
+            Self::UpdateUser => update::update_user(call).boxed(),
+            Self::UpdateSession => session::update(call).boxed(),
+            Self::ChangeEmail => email::change(call).boxed(),
+            Self::ChangePassword => password::change(call).boxed(),
+            Self::VerifyPassword => password::verify(call).boxed(),
+            Self::DeleteUser => remove::delete_user(call).boxed(),
+            Self::DeleteUserCallback => ready(remove::callback(call)).boxed(),
+            Self::ListSessions => sessions::list(call).boxed(),
+            Self::RevokeSession => sessions::revoke(call).boxed(),
+            Self::RevokeSessions => sessions::revoke_all(call).boxed(),
+            Self::RevokeOtherSessions => sessions::revoke_others(call).boxed(),
+            Self::ListAccounts => accounts::list(call).boxed(),
+            Self::AccountInfo => accounts::info(call).boxed(),
+            Self::GetAccessToken | Self::RefreshToken => accounts::token(call).boxed(),
+            Self::LinkSocial => accounts::link_social(call).boxed(),
+            Self::UnlinkAccount => accounts::unlink(call).boxed(),
+            Self::RequestPasswordReset => ready(mail::request_password_reset(call)).boxed(),
+            Self::ResetPassword => ready(mail::reset_password(call)).boxed(),
+            Self::ResetPasswordLink => ready(mail::reset_password_link(call)).boxed(),
+            Self::SendVerificationEmail => ready(mail::send_verification(call)).boxed(),
+            Self::VerifyEmail => ready(mail::verify_email(call)).boxed(),
         }
     }
 }

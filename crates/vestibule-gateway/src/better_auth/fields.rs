@@ -2,6 +2,7 @@
 //! Better Auth has (measured, 1.7.25). Fields that nobody asks for are passed over.
 
 use serde_json::{Map, Value};
+use vestibule_types::Email;
 
 use super::refusal::Refusal;
 
@@ -37,9 +38,13 @@ impl<'a> Fields<'a> {
         Self { place: "query", values, wrong: Vec::new() }
     }
 
-    /// A text; empty until [`Fields::checked`] has told that it is one.
+    /// A text; empty until [`Fields::checked`] has told that it is one. NUL can't be stored by every database.
     pub(super) fn text(&mut self, name: &str) -> &'a str {
         match self.values.get(name) {
+            Some(Value::String(text)) if text.contains('\0') => {
+                self.add(name, "Invalid input: NUL is not allowed");
+                ""
+            }
             Some(Value::String(text)) => text,
             other => {
                 self.expected(name, "string", other);
@@ -48,32 +53,38 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A text that may be left out.
+    /// A text that may be left out; none, too, if it is anything else.
     pub(super) fn maybe_text(&mut self, name: &str) -> Option<&'a str> {
-        self.values.contains_key(name).then(|| self.text(name))
+        let before = self.wrong.len();
+        let text = self.values.contains_key(name).then(|| self.text(name));
+        text.filter(|_| self.wrong.len() == before)
     }
 
     /// A text that may be left out, or `null`.
     pub(super) fn text_or_null(&mut self, name: &str) -> Option<Option<&'a str>> {
         match self.values.get(name)? {
             Value::Null => Some(None),
-            _ => Some(Some(self.text(name))),
+            _ => self.maybe_text(name).map(Some),
         }
     }
 
-    /// An e-mail address as people write one.
+    /// An e-mail address as people write one, no longer than an API can keep.
     pub(super) fn email(&mut self, name: &str) -> &'a str {
+        let before = self.wrong.len();
         let text = self.text(name);
-        if self.values.get(name).is_some_and(Value::is_string) && !is_email(text) {
+        if self.wrong.len() == before && !is_email(text) {
             self.add(name, "Invalid email address");
+        } else if text.len() > Email::MOST {
+            self.add(name, "Too big: expected string to have <=50 characters");
         }
         text
     }
 
     /// A text with something in it.
     pub(super) fn filled(&mut self, name: &str) -> &'a str {
+        let before = self.wrong.len();
         let text = self.text(name);
-        if self.values.get(name).is_some_and(Value::is_string) && text.is_empty() {
+        if self.wrong.len() == before && text.is_empty() {
             self.add(name, "Too small: expected string to have >=1 characters");
         }
         text
@@ -179,6 +190,17 @@ mod tests {
                 "[body.email] Invalid email address; \
                  [body.password] Too small: expected string to have >=1 characters; \
                  [body.image] Invalid input: expected string, received null",
+            ),
+            (
+                json!({"name": "a\0", "email": "a\0@b.cd", "password": "\0", "image": "\0"}),
+                "[body.name] Invalid input: NUL is not allowed; \
+                 [body.email] Invalid input: NUL is not allowed; \
+                 [body.password] Invalid input: NUL is not allowed; \
+                 [body.image] Invalid input: NUL is not allowed",
+            ),
+            (
+                json!({"name": "A", "email": format!("{}@b.cd", "a".repeat(46)), "password": "x"}),
+                "[body.email] Too big: expected string to have <=50 characters",
             ),
             (json!([]), "[body] Invalid input: expected object, received array"),
             (json!(null), "[body] Invalid input: expected object, received null"),

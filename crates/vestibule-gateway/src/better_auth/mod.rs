@@ -25,7 +25,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::gateway::Gateway;
@@ -54,6 +54,11 @@ pub(crate) fn owns(path: &CanonicalPath) -> bool {
     is_below_base(path.as_str())
 }
 
+/// Whether there is such a call.
+pub(crate) fn is_call(method: &Method, path: &str) -> bool {
+    path.strip_prefix(BASE).is_some_and(|path| Endpoint::find(method, path).is_some())
+}
+
 /// Whether a path or a pattern of paths is within [`BASE`].
 pub(crate) fn is_below_base(path: &str) -> bool {
     path.strip_prefix(BASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -61,7 +66,8 @@ pub(crate) fn is_below_base(path: &str) -> bool {
 
 /// Every call.
 pub(crate) fn router(gateway: &Gateway) -> Router {
-    let calls = Router::new().route(BASE, any(answer)).route("/api/auth/{*call}", any(answer));
+    let paths = [BASE, "/api/auth/", "/api/auth/{*call}"];
+    let calls = paths.into_iter().fold(Router::new(), |calls, path| calls.route(path, any(answer)));
     calls.with_state(gateway.clone())
 }
 

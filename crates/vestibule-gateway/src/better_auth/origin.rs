@@ -14,7 +14,7 @@ const FETCH: [&str; 3] = ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"];
 
 /// Lets a call pass that `general`, the rule of the whole site, lets pass, and that changes nothing or whose `Origin`,
 /// or without one `Referer`, is the site's. Without either it passes only if it has neither a cookie nor anything that
-/// a browser would say: a command-line client's.
+/// a browser would say: a command-line client's. What is no call does nothing, and `general` is enough for it.
 ///
 /// # Errors
 /// [`Refusal`] with one of three codes. What is there twice, or is no text, is not the site's.
@@ -22,9 +22,10 @@ pub(crate) fn check(
     method: &Method,
     headers: &HeaderMap,
     site: &Site,
+    is_call: bool,
     general: Result<(), CrossSite>,
 ) -> Result<(), Refusal> {
-    if method.is_safe() {
+    if method.is_safe() || !is_call {
         return general.map_err(|CrossSite| Refusal::INVALID_ORIGIN);
     }
     let has_cookie = headers.contains_key(COOKIE);
@@ -116,7 +117,7 @@ mod tests {
 
     fn verdict(method: &Method, headers: &HeaderMap, has_session_cookie: bool) -> char {
         let general = same_origin::check(method, headers, &site(), has_session_cookie);
-        match check(method, headers, &site(), general) {
+        match check(method, headers, &site(), true, general) {
             Ok(()) => {
                 assert!(general.is_ok(), "never less strict than the site: {headers:?}");
                 '+'

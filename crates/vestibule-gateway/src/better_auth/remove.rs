@@ -9,6 +9,7 @@ use super::api::meant;
 use super::fields::Fields;
 use super::password::proof;
 use super::refusal::Refusal;
+use super::session::CLEAR;
 use super::{Call, Told};
 use crate::account::Account;
 use crate::requests::Answer;
@@ -35,7 +36,8 @@ pub(super) async fn delete_user(call: &Call) -> Told {
         }
     }
     call.gateway.forget(&call.visitor);
-    Ok(Json(json!({"success": true, "message": "User deleted"})).into_response())
+    let told = Json(json!({"success": true, "message": "User deleted"}));
+    Ok((CLEAR, told).into_response())
 }
 
 /// The session that proves the password goes with the account; if that stays, it is ended.

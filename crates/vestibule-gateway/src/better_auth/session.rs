@@ -2,11 +2,16 @@
 
 use axum::Json;
 use axum::response::IntoResponse as _;
+use http::HeaderName;
 use serde_json::{Value, json};
 
 use super::fields::Fields;
 use super::refusal::Refusal;
 use super::{Call, Told, shape};
+
+/// What the browser kept of the site goes with the session (CK-13). Not what it stores: by that the client tells other tabs.
+pub(super) const CLEAR: [(HeaderName, &str); 1] =
+    [(HeaderName::from_static("clear-site-data"), r#""cache""#)];
 
 /// `GET /get-session`: who is signed in, as the API says it now, or `null`. What the client would have from a cache or
 /// not is one and the same here.
@@ -38,7 +43,7 @@ pub(super) async fn sign_out(call: &Call) -> Told {
         call.fields()?;
     }
     call.gateway.sign_out(&call.visitor).await;
-    Ok(Json(json!({"success": true})).into_response())
+    Ok((CLEAR, Json(json!({"success": true}))).into_response())
 }
 
 /// `POST /update-session`: a session has nothing that the client could set.

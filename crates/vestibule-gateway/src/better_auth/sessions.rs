@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vestibule_types::SessionEntry;
 
 use super::refusal::Refusal;
+use super::session::CLEAR;
 use super::{Call, Told, shape};
 use crate::dialect::is_elsewhere;
 use crate::requests::path_segment;
@@ -47,8 +48,7 @@ pub(super) async fn revoke(call: &Call) -> Told {
     fields.checked()?;
     let (_, session) = call.account().await?;
     if handle == shape::handle(&session) {
-        call.gateway.sign_out(&call.visitor).await;
-        return done();
+        return ended(call).await;
     }
     if handle.is_empty() {
         return done();
@@ -72,8 +72,13 @@ pub(super) async fn revoke_others(call: &Call) -> Told {
 pub(super) async fn revoke_all(call: &Call) -> Told {
     call.account().await?;
     end_others(call).await?;
+    ended(call).await
+}
+
+/// This session has ended too.
+async fn ended(call: &Call) -> Told {
     call.gateway.sign_out(&call.visitor).await;
-    done()
+    Ok((CLEAR, Json(json!({"status": true}))).into_response())
 }
 
 /// # Errors

@@ -1,10 +1,9 @@
 //! Users and sessions as the client reads them (contract: Better Auth, 3 and 8).
 
 use serde_json::{Value, json};
-use vestibule_types::{PictureUrl, SessionEntry};
+use vestibule_types::{PictureUrl, SessionEntry, Timestamp};
 
 use crate::account::{Account, AccountId};
-use crate::date;
 use crate::session::Session;
 use crate::tokens::facts;
 use crate::visitor::Visitor;
@@ -12,15 +11,15 @@ use crate::visitor::Visitor;
 /// A user. `began` stands in for the times of an account whose API tells none: the client needs dates.
 pub(super) fn user(account: &Account, began: i64) -> Value {
     let facts = &account.facts;
-    let moment = |told: &Option<String>| told.clone().unwrap_or_else(|| date::of_seconds(began));
+    let or_began = |told: &Option<String>| told.clone().unwrap_or_else(|| moment(began));
     let mut user = json!({
         "id": id(account),
         "name": account.name,
         "email": account.email.as_ref().map(|email| email.to_lowercase()),
         "emailVerified": facts.email_verified,
         "image": image(&account.profile_image_url),
-        "createdAt": moment(&facts.created_at),
-        "updatedAt": moment(&facts.updated_at),
+        "createdAt": or_began(&facts.created_at),
+        "updatedAt": or_began(&facts.updated_at),
         "username": account.username,
         "displayUsername": account.username,
     });
@@ -61,24 +60,28 @@ pub(super) fn session(session: &Session, account: &Account, visitor: &Visitor) -
         "id": handle,
         "token": handle,
         "userId": id(account),
-        "expiresAt": date::of_seconds(session.ends_at),
-        "createdAt": date::of_seconds(session.began),
-        "updatedAt": date::of_seconds(session.access_from),
+        "expiresAt": moment(session.ends_at),
+        "createdAt": moment(session.began),
+        "updatedAt": moment(session.access_from),
         "ipAddress": visitor.address().to_string(),
         "userAgent": agent.unwrap_or_default(),
     })
 }
 
-/// A session somewhere else, as the API lists it.
+/// A session somewhere else, as the API lists it. Its last use is rounded down (LG-07), and yet not before its beginning.
 pub(super) fn listed(entry: &SessionEntry, account: &Account) -> Value {
     json!({
         "id": entry.id,
         "token": entry.id,
         "userId": id(account),
-        "expiresAt": date::of_seconds(entry.expires_at),
-        "createdAt": date::of_seconds(entry.created),
-        "updatedAt": date::of_seconds(entry.last_used),
+        "expiresAt": moment(entry.expires_at),
+        "createdAt": moment(entry.created),
+        "updatedAt": moment(entry.last_used.max(entry.created)),
         "ipAddress": entry.address,
         "userAgent": entry.agent,
     })
+}
+
+fn moment(seconds: i64) -> String {
+    Timestamp(seconds).to_string()
 }

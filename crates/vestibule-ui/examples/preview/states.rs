@@ -5,8 +5,8 @@ use vestibule_gateway::{Account, AccountFacts, AccountId, Problem};
 use vestibule_types::{Invalid, PictureUrl, SessionEntry};
 use vestibule_ui::docs;
 use vestibule_ui::pages::{
-    Dashboard, DashboardNotice, ErrorPage, Frame, Home, Login, LoginNotice, Person, ProfileForm,
-    Register, Sessions,
+    AuthError, Dashboard, DashboardNotice, ErrorPage, Frame, Home, Login, LoginNotice, Person,
+    ProfileForm, Register, Sessions,
 };
 use vestibule_ui::text::{Refused, Trouble};
 
@@ -81,6 +81,7 @@ fn hostile() -> Account {
 fn homes() -> Vec<(String, String)> {
     vec![
         shown("home", &Home { frame: out() }),
+        shown("auth-error", &AuthError::new(out(), Some("INVALID_TOKEN"))),
         shown("home-in", &Home { frame: of(&ada()) }),
         shown("home-long", &Home { frame: of(&long()) }),
         shown("home-hostile", &Home { frame: of(&hostile()) }),

@@ -8,14 +8,14 @@ mod form;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use vestibule_gateway::{Gateway, Passage, Visitor};
 
 use crate::page::show;
-use crate::pages::{Frame, Home, Person};
+use crate::pages::{AuthError, Frame, Home, Person};
 pub use errors::with_error_pages;
 
 /// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
@@ -25,6 +25,7 @@ pub fn site(gateway: Gateway) -> Router {
         .route("/login", get(entry::login).post(entry::sign_in))
         .route("/logout", post(entry::sign_out))
         .route("/", get(home))
+        .route("/api/auth/error", auth_error())
         .route("/dashboard", get(dashboard::dashboard))
         .route("/dashboard/", get(dashboard::dashboard))
         .route("/dashboard/profile", post(account::save_profile))
@@ -50,6 +51,19 @@ async fn by_pattern(route: MatchedPath, request: Request, next: Next) -> Respons
 /// `GET /`: what this is, and the way in.
 async fn home(State(gateway): State<Gateway>, visitor: Visitor) -> Response {
     show(StatusCode::OK, &Home { frame: frame(&gateway, Some(&visitor)) })
+}
+
+/// `GET /api/auth/error` and nothing else: other methods are as unknown there as other calls of the Better Auth client.
+fn auth_error() -> MethodRouter<Gateway> {
+    let unknown = async || StatusCode::NOT_FOUND;
+    let show_it = async |State(gateway): State<Gateway>, visitor: Visitor, uri: Uri| {
+        let query = uri.query().unwrap_or_default();
+        let mut fields = form_urlencoded::parse(query.as_bytes());
+        let error = fields.find(|(name, _)| name == "error").map(|(_, error)| error);
+        let frame = frame(&gateway, Some(&visitor));
+        show(StatusCode::OK, &AuthError::new(frame, error.as_deref()))
+    };
+    get(show_it).head(unknown).fallback(unknown)
 }
 
 /// What surrounds a page for this visitor.
