@@ -56,15 +56,15 @@ journey("T1: nor does a tampered cookie break a link, an action or a fetch", {},
   await seesLogin(page);
 });
 
-journey("CK-05: a session cookie that is there twice is none", {}, async ({ page, context, ada }) => {
+journey("T2 CK-05: a second cookie of the name is deleted, and keeps nobody out", {}, async ({ page, context, ada }) => {
   await signIn(page, ada);
   const cookie = await sessionCookie(page);
   assert.ok(cookie);
   await context.addCookies([{ name: cookie.name, value: "another", domain: "localhost", path: "/dashboard" }]);
   await page.goto("/dashboard");
-  await seesLogin(page);
-  await submitLogin(page, ada.username, ada.password);
   await sees(page, ada);
+  const left = (await context.cookies()).filter(({ name }) => name === cookie.name);
+  assert.deepEqual(left.map(({ path }) => path), ["/"]);
 });
 
 journey("CK-12: a cookie that another site sealed is none here", {}, async ({ page, ada, stage }) => {
@@ -139,11 +139,11 @@ journey("C3 N13: a shared cache in front learns nothing of anybody", {}, async (
     await signIn(page, ada);
     const { page: other } = await another();
     await signIn(other, grace);
-    const paths = ["/", "/dashboard", "/dashboard/profile", "/dashboard/parallel", "/login", "/api/v1/user/me"];
-    for (const [visitor, person, stranger] of /** @type {const} */ ([[page, ada, grace], [other, grace, ada], [page, ada, grace]])) {
+    const paths = ["/", "/dashboard", "/dashboard/profile", "/login", "/api/v1/user/me"];
+    for (const [visitor, person, stranger] of /** @type {const} */ ([[page, ada, grace], [other, grace, ada]])) {
       await stage.advance(EXPIRED);
       for (const path of paths) {
-        await visitor.goto(cache.origin + path, { waitUntil: "networkidle" });
+        await visitor.goto(cache.origin + path);
         const text = await visitor.content();
         assert.ok(!text.includes(stranger.name) && !text.includes(stranger.email), `${path} shows ${person.name} the page of another`);
       }

@@ -28,7 +28,7 @@ journey("F2: a registration survives an outage with everything typed but the pas
   assert.equal(await field(page, "E-mail").inputValue(), grace.email);
   await stage.up();
   await submitRegistration(page, grace);
-  await page.getByText("Your account is ready").waitFor();
+  await sees(page, grace);
 });
 
 for (const [when, seconds] of /** @type {const} */ ([["", 0], [" after the access token's end", EXPIRED]])) {
