@@ -90,6 +90,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     pictures += 1;
   };
   for (const [name, open] of Object.entries(STRANGER)) await open(page).then(() => take(name));
+  await site.catchUp();
   await signIn(page, ada);
   for (const [name, open] of Object.entries(KNOWN)) await open(page).then(() => take(name));
   await site.down();
