@@ -164,8 +164,10 @@ impl Settings {
     }
 
     fn route(&self, method: &Method, path: &CanonicalPath) -> Leads {
-        let ours = ["/login", "/register", "/logout", "/health", "/ready"];
-        if ours.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/") {
+        let ours = ["/login", "/register", "/logout", "/health", "/ready"].into_iter();
+        let of_uis = ["/api/auth/expired", "/api/auth/_empty", "/api/auth/_resolve"];
+        let mut ours = ours.chain(of_uis);
+        if ours.any(|own| own == path.as_str()) || path.as_str().starts_with("/_vestibule/") {
             return Leads::Inside;
         }
         let usual = ["/api/v1/** = api", "/** = ui"].map(|text| text.parse().expect("a route"));

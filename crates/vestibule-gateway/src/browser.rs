@@ -84,7 +84,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         return refusal;
     }
     let is_doubled = opened == Opened::Doubled;
-    let visitor = match guest(&gateway, &way, &head, has_cookie, now) {
+    let visitor = match guest(&gateway, &plan, &way, &head, has_cookie, now) {
         Ok(guest) => guest.unwrap_or_else(|| visitor(&gateway, opened, &head, now)),
         Err(problem) => return problem.into_response(),
     };

@@ -97,7 +97,8 @@ impl SessionCookie {
         String::from_utf8_lossy(hint.unwrap_or_default()).into_owned()
     }
 
-    fn open(&self, value: &[u8], now: i64) -> Opened {
+    /// What one value of the cookie says.
+    pub(crate) fn open(&self, value: &[u8], now: i64) -> Opened {
         let Ok(text) = std::str::from_utf8(value) else { return Opened::Broken };
         let plaintext = match self.sealer.open(text) {
             Ok(plaintext) => plaintext,

@@ -190,4 +190,28 @@ mod tests {
             assert!(said.contains(&format!("kept fresh, as {shown}")), "{said}");
         }
     }
+
+    #[test]
+    fn what_a_ui_is_told_of_its_visitor_is_said() {
+        let api = Upstream::at(&Url::parse("http://127.0.0.1:9").unwrap()).unwrap();
+        for (ui_session, path, said) in [
+            (SessionPolicy::None, "/shop", None),
+            (SessionPolicy::Identity, "/shop", Some("the path, and who it is, signed")),
+            (SessionPolicy::Ticket, "/shop", Some("a ticket for calls to the API")),
+            (SessionPolicy::Token, "/shop", Some("and the cookie access_token")),
+            (SessionPolicy::Token, "/logo.png", Some("files are the same for everybody")),
+            (SessionPolicy::Token, "/dashboard/me.png", Some("and the cookie access_token")),
+            (SessionPolicy::Ticket, "/api/v1/user/me", None),
+        ] {
+            let settings = PlanSettings {
+                ui: Some(api.clone()),
+                ui_session,
+                ..PlanSettings::new(api.clone())
+            };
+            let told = Plan::new(settings).unwrap().explain(&Method::GET, path).to_string();
+            let line = told.lines().find(|line| line.starts_with("  visitor  "));
+            assert_eq!(line.is_some(), said.is_some(), "{told}");
+            assert!(line.is_none_or(|line| line.ends_with(said.unwrap_or_default())), "{told}");
+        }
+    }
 }

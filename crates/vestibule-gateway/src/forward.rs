@@ -50,7 +50,7 @@ async fn carry(
     let (method, target) = (request.method().clone(), route.target(request.uri()));
     // Signing in, staying and out are the gateway's own and never pass raw.
     if route.is_identity && gateway.dialect().is_entrance(target.path()) {
-        return Err(Problem::NOT_FOUND);
+        return toward_ui::entrance(gateway, request).await;
     }
     if request.body().size_hint().lower() > route.body_limit {
         return Err(Problem::BODY_TOO_LARGE);
@@ -71,6 +71,7 @@ async fn carry(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(gateway, route, client, response, over);
     }
+    toward_ui::adopt(gateway, visitor, told, response.headers_mut()).await;
     clean(gateway, route, response.headers_mut());
     if told != SessionPolicy::None {
         make_redirect_unkept(&mut response);

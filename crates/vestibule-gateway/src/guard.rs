@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use crate::path::{CanonicalPath, PathPattern};
 use crate::problem::Problem;
 use crate::return_path::ReturnPath;
+use crate::toward_ui::EXPIRED;
 
 /// The paths that need a session: `/dashboard/**`, and what the settings add; or, in a private site, all but
 /// those that the settings call public (GW-06).
@@ -45,18 +46,16 @@ pub enum Wants {
 }
 
 impl Wants {
-    /// `Sec-Fetch-Mode` and `-Dest` decide if they are there, otherwise `Accept`. The API has no pages.
+    /// `Sec-Fetch-Mode` and `-Dest` decide if they are there, otherwise `Accept`. The API has no pages but one, by which
+    /// people come who were on their way to another.
     pub fn of(path: &str, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let is_page = match (text("sec-fetch-mode"), text("sec-fetch-dest")) {
             (None, None) => text("accept").is_some_and(|accept| accept.contains("text/html")),
             (mode, dest) => mode == Some("navigate") || dest == Some("document"),
         };
-        if is_page && path != "/api" && !path.starts_with("/api/") {
-            Self::Page
-        } else {
-            Self::Data
-        }
+        let is_api = path == "/api" || path.starts_with("/api/") && path != EXPIRED;
+        if is_page && !is_api { Self::Page } else { Self::Data }
     }
 }
 
@@ -76,17 +75,7 @@ pub fn ask_to_sign_in(
         return (StatusCode::NO_CONTENT, NO_STORE).into_response();
     }
     if headers.contains_key("rsc") && is_read {
-        let rsc = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        let rsc =
-            rsc.filter(|(name, _)| name == "_rsc").map(|(_, value)| value.into_owned()).next();
-        let target = match rsc {
-            Some(rsc) => {
-                let joint = if login.contains('?') { '&' } else { '?' };
-                let rsc: String = form_urlencoded::byte_serialize(rsc.as_bytes()).collect();
-                format!("{login}{joint}_rsc={rsc}")
-            }
-            None => login,
-        };
+        let target = with_rsc(login, uri);
         return redirect(StatusCode::TEMPORARY_REDIRECT, &target);
     }
     if headers.contains_key("next-action") {
@@ -106,7 +95,18 @@ pub fn ask_to_sign_in(
     }
 }
 
-const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+/// `place` for a request for a React payload: Next.js wants to find in the target what was in `uri`, and sends the browser
+/// there once more if it does not (contract: Next.js, N6).
+pub(crate) fn with_rsc(place: String, uri: &Uri) -> String {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut rsc = query.filter(|(name, _)| name == "_rsc").map(|(_, value)| value.into_owned());
+    let Some(rsc) = rsc.next() else { return place };
+    let joint = if place.contains('?') { '&' } else { '?' };
+    let rsc: String = form_urlencoded::byte_serialize(rsc.as_bytes()).collect();
+    format!("{place}{joint}_rsc={rsc}")
+}
+
+pub(crate) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let purpose = headers.get("sec-purpose").and_then(|value| value.to_str().ok());

@@ -136,6 +136,11 @@ impl Plan {
         if methods.is_empty() { Way::Ours } else { Way::OtherMethods(methods.join(", ")) }
     }
 
+    /// Whether any upstream gets access tokens in their plain form: then its server code may show them here.
+    pub(crate) fn hands_down(&self) -> bool {
+        self.routes.iter().any(|route| route.session == SessionPolicy::Token)
+    }
+
     /// Why the guard covers `path`.
     pub(crate) fn reason(&self, path: &CanonicalPath) -> String {
         self.guard.reason(path)

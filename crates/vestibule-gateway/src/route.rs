@@ -362,7 +362,7 @@ mod tests {
             ("/api/payments/**", "http://10.0.0.7:9000")
         );
         let full = spec(
-            "/x/**=shop methods=GET,HEAD strip=/x token=pass guard=true roles=admin,boss tiers=1,2 body-limit=10MiB head-timeout=5 idle-timeout=7 cacheable=true cookies=false host=upstream",
+            "/x/**=shop methods=GET,HEAD strip=/x token=pass guard=true roles=admin,boss tiers=1,2 body-limit=10MiB head-timeout=5 idle-timeout=7 cacheable=true cookies=false host=upstream session=identity",
         );
         assert_eq!(
             full,
@@ -381,6 +381,7 @@ mod tests {
                 cacheable: true,
                 cookies: Some(false),
                 host: Some(HostPolicy::Upstream),
+                session: SessionPolicy::Identity,
             }
         );
     }
@@ -394,6 +395,10 @@ mod tests {
             ("/x = u nonsense=1", "unknown field"),
             ("/x = u path=/y", "twice"),
             ("/x = u token=maybe", "unknown variant"),
+            ("/x = u session=cookie", "unknown variant"),
+            ("/x = u session=ticket token=attach", "token = none"),
+            ("/api/x = u session=identity", "token = none"),
+            ("/x = u session=identity cacheable=true", "session = none"),
             ("/x = u body-limit=10MB", "64KiB"),
             ("/x = u body-limit=-1", "64KiB"),
             ("/x = u methods=get", "not a method"),

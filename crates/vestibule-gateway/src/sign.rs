@@ -305,7 +305,11 @@ impl Gateway {
 
     /// Shows the API both tokens. A refusal is its last word, since saying the same again changes nothing; and if it
     /// knows no way to sign out, there is nobody to tell.
-    async fn say_goodbye(&self, visitor: &Visitor, session: &Session) -> Result<(), Outage> {
+    pub(crate) async fn say_goodbye(
+        &self,
+        visitor: &Visitor,
+        session: &Session,
+    ) -> Result<(), Outage> {
         let request = self.dialect().logout(&session.access, session.refresh.as_ref());
         let Some(request) = request else { return Ok(()) };
         match self.send(visitor, request).await?.status() {

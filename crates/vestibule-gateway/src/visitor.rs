@@ -92,6 +92,11 @@ impl Visitor {
         *self.state() = State { session: None, change: SessionChange::End, changed_at: now };
     }
 
+    /// What becomes of the cookie is told in another way than by this answer's head.
+    pub(crate) fn settle(&self) {
+        self.state().change = SessionChange::Keep;
+    }
+
     /// What becomes of the cookie, and since when that is so.
     pub(crate) fn change(&self) -> (SessionChange, i64) {
         let state = self.state();

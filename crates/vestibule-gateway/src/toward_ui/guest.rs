@@ -1,12 +1,14 @@
-//! Requests that show a ticket instead of a session cookie: server code of a UI calls the API for its visitor.
+//! Requests that show a ticket instead of a session cookie, or a token that was handed down: server code of a UI calls the
+//! API for its visitor.
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use super::TICKET;
+use super::handover::{bearer, is_for_server_code, session_of};
 use crate::arrival::peer;
 use crate::gateway::Gateway;
-use crate::plan::Way;
+use crate::plan::{Plan, Way};
 use crate::problem::Problem;
 use crate::route::{Route, TokenPolicy};
 use crate::same_origin;
@@ -20,6 +22,7 @@ use crate::visitor::Visitor;
 /// authentic, is over, or is of a session that has ended.
 pub(crate) fn guest(
     gateway: &Gateway,
+    plan: &Plan,
     way: &Way,
     head: &Parts,
     has_cookie: bool,
@@ -29,7 +32,9 @@ pub(crate) fn guest(
         Way::Theirs(route) if !has_cookie && route.token == TokenPolicy::Attach => route,
         _ => return Ok(None),
     };
-    let Some(text) = ticket_in(&head.headers) else { return by_bearer(gateway, route, head, now) };
+    let Some(text) = ticket_in(&head.headers) else {
+        return by_bearer(gateway, plan, route, head, now);
+    };
     same_origin::check_guest(&head.headers, &gateway.0.site).map_err(|_| Problem::CROSS_SITE)?;
     let ticket = text.and_then(|text| gateway.0.toward_ui.tickets.open(text, now));
     let ticket = ticket.filter(|ticket| !gateway.is_ended(&ticket.session));
@@ -45,11 +50,19 @@ fn ticket_in(headers: &HeaderMap) -> Option<Option<&str>> {
     Some(first.filter(|_| values.next().is_none()))
 }
 
+/// Server code that was handed a token down, or has signed in by itself, shows that.
 fn by_bearer(
-    _gateway: &Gateway,
-    _route: &Route,
-    _head: &Parts,
-    _now: i64,
+    gateway: &Gateway,
+    plan: &Plan,
+    route: &Route,
+    head: &Parts,
+    now: i64,
 ) -> Result<Option<Visitor>, Problem> {
-    Ok(None)
+    let target = route.target(&head.uri);
+    let may_be = route.is_identity
+        && is_for_server_code(plan, &head.headers)
+        && !plan.dialect.is_entrance(target.path());
+    let Some(token) = bearer(&head.headers).filter(|_| may_be) else { return Ok(None) };
+    let session = session_of(gateway, token, now)?;
+    Ok(Some(Visitor::guest(session, peer(head), &head.headers, now)))
 }

@@ -2,10 +2,13 @@
 //! signed identity, a ticket for its own calls to the API, and sessions that begin and end in its code. No session
 //! cookie gets there (GW-04).
 
+mod adopt;
 mod guest;
 mod hand_down;
+mod handover;
 mod identity;
 mod next_key;
+mod resolve;
 mod routes;
 mod ticket;
 
@@ -22,7 +25,9 @@ use crate::session::Session;
 use crate::site::Site;
 use crate::visitor::Visitor;
 
+pub(crate) use adopt::adopt;
 pub(crate) use guest::guest;
+pub(crate) use handover::entrance;
 use identity::IdentityKeys;
 pub use next_key::NextKey;
 pub(crate) use routes::{EXPIRED, owns, router};

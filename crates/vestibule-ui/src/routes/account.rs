@@ -7,13 +7,12 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use vestibule_gateway::{
-    Account, Gateway, NoAnswer, Outage, Problem, Visitor, path_segment, redirect,
+    Account, Form, Gateway, NoAnswer, Outage, Problem, Visitor, path_segment, redirect,
 };
 use vestibule_types::{Detail, PictureUrl};
 
 use super::dashboard::{page, refused};
 use super::entry::{CLEAR, trouble};
-use super::form::Form;
 use super::frame;
 use crate::page::show;
 use crate::pages::{Dashboard, ProfileForm, Sessions};

@@ -6,9 +6,8 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
-use vestibule_gateway::{Gateway, Outage, Problem, ReturnPath, SignIn, Visitor, redirect};
+use vestibule_gateway::{Form, Gateway, Outage, Problem, ReturnPath, SignIn, Visitor, redirect};
 
-use super::form::Form;
 use super::frame;
 use crate::page::show;
 use crate::pages::{Login, LoginNotice, Register};

@@ -4,7 +4,6 @@ mod account;
 mod dashboard;
 mod entry;
 mod errors;
-mod form;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};

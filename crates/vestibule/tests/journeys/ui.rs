@@ -61,10 +61,6 @@ impl Ui {
     pub fn asked(&self) -> Asked {
         Asked(self.asked.lock().unwrap().last().cloned().expect("it was asked"))
     }
-
-    pub fn times_asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
-    }
 }
 
 /// What the UI was told.

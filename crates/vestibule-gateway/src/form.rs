@@ -3,25 +3,26 @@ use std::error::Error as _;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use http::header;
 use http_body_util::LengthLimitError;
-use vestibule_gateway::Problem;
+
+use crate::problem::Problem;
 
 /// Largest form, in bytes.
 const LARGEST: usize = 64 * 1024;
 
 /// A form's fields as typed, urlencoded or multipart; of a field sent twice the last.
-pub(super) struct Form(HashMap<String, String>);
+pub struct Form(HashMap<String, String>);
 
 impl Form {
     /// What was typed, or nothing.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
     /// What was typed, if anything.
-    pub(super) fn given(&self, name: &str) -> Option<&str> {
+    pub fn given(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 }
