@@ -74,6 +74,8 @@ async fn main() -> Result<(), Failure> {
     let site_socket = listen((Ipv4Addr::LOCALHOST, arguments.port).into(), "the site").await?;
     let gateway_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
     let site_url = arguments.site.unwrap_or_else(|| gateway_url.clone());
+    // What is in front asks us by our own name.
+    let also_hosts = vec![gateway_url.trim_start_matches("http://").parse()?];
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
@@ -95,7 +97,7 @@ async fn main() -> Result<(), Failure> {
         secrets: Secrets { first: secret, older: Vec::new() },
         plan: Plan::new(PlanSettings { ui, ui_session, ..PlanSettings::new(upstream.clone()) })?,
         max_stale: Duration::from_secs(60),
-        hops: HopSettings::default(),
+        hops: HopSettings { also_hosts, ..HopSettings::default() },
     };
     let (_, router) = wiring::site(parts, upstream, clock.clone());
     let (_running, stopped) = watch::channel(false);
