@@ -30,7 +30,7 @@ const BUILT_IN = process.env.VESTIBULE_NEXT_GATEWAY ?? "http://localhost:28414";
 const APPS = process.env.VESTIBULE_NEXT_APPS ?? fileURLToPath(new URL("../../target/next", import.meta.url));
 
 /** The folder of a design's app. @param {Design} design */
-export const appFolder = (design) => join(APPS, design);
+const appFolder = (design) => (design === "before" ? `${APPS}-before` : join(APPS, design));
 
 /** Starts a site and waits until it answers.
  * @param {Design} design

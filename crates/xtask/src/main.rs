@@ -49,7 +49,7 @@ enum Task {
         #[arg(long, value_name = "PEER", value_parser = ["nginx", "unbuffered", "caddy", "next", "vestibule"])]
         only: Vec<String>,
     },
-    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
+    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/; of the Next.js example into tests/next/screenshots/.
     Screenshots,
 }
 

@@ -25,12 +25,30 @@ pub(crate) fn build(top: &Path) -> Result<String, Failure> {
         build.env("NEXT_TELEMETRY_DISABLED", "1").env("VESTIBULE_URL", &gateway);
         run(build)?;
     }
+    before(&top.join("examples/nextjs-before"), &top.join("target/next-before"))?;
     Ok(gateway)
 }
 
 fn folder(top: &Path) -> PathBuf {
     top.join("target/next")
 }
+
+/// Brings the brief's own app up to date. It is only played with the development server: its API's address is built in.
+fn before(example: &Path, folder: &Path) -> Result<(), Failure> {
+    let copied = fs::create_dir_all(folder).and_then(|()| {
+        ["app", "src"].iter().try_for_each(|name| {
+            remove(&folder.join(name))?;
+            copy(&example.join(name), &folder.join(name))
+        })?;
+        let files = ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "proxy.ts"];
+        files.iter().try_for_each(|name| fs::copy(example.join(name), folder.join(name)).map(drop))
+    });
+    copied.map_err(|error| unusable(folder, &error))?;
+    run(command("npm", NPM_INSTALL, folder))
+}
+
+/// Not by `npm ci`: that insists on packages for other systems, which not every registry has.
+const NPM_INSTALL: [&str; 4] = ["install", "--no-save", "--no-audit", "--no-fund"];
 
 /// A port that is free, below those that systems give away by themselves: nobody else takes it meanwhile.
 fn free_port() -> Result<u16, Failure> {
@@ -46,8 +64,7 @@ fn install(example: &Path, package: &Path, folder: &Path) -> Result<(), Failure>
         files.iter().try_for_each(|name| fs::copy(example.join(name), folder.join(name)).map(drop))
     });
     copied.map_err(|error| unusable(folder, &error))?;
-    // Not by `npm ci`: that insists on packages for other systems, which not every registry has.
-    run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], folder))?;
+    run(command("npm", NPM_INSTALL, folder))?;
     let installed = folder.join("node_modules/@vestibule/next");
     let replaced = remove(&installed).and_then(|()| {
         fs::create_dir_all(&installed)?;

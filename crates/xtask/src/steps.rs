@@ -63,7 +63,12 @@ pub(crate) fn only(step: Step, top: &Path) -> Result<(), Failure> {
 /// Takes pictures of the pages.
 pub(crate) fn screenshots(top: &Path) -> Result<(), Failure> {
     set_up(Step::Browser, top)?;
-    run(with_build(command("node", ["screenshots.mjs"], &browser_tests(top)), top)?)
+    set_up(Step::Next, top)?;
+    next::build(top)?;
+    for at in [browser_tests(top), next_tests(top)] {
+        run(with_build(command("node", ["screenshots.mjs"], &at), top)?)?;
+    }
+    Ok(())
 }
 
 /// How long the soak of `cargo xtask test` goes on, in seconds.
@@ -160,7 +165,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in [browser_tests(top), peer_tests(top), top.join("tests/next")] {
+    for at in [browser_tests(top), peer_tests(top), next_tests(top)] {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
@@ -176,7 +181,7 @@ fn browser(top: &Path) -> Result<(), Failure> {
 /// All journeys on production builds, and the first of them with the development server.
 fn next_journeys(top: &Path) -> Result<(), Failure> {
     let gateway = next::build(top)?;
-    let at = top.join("tests/next");
+    let at = next_tests(top);
     let tests = files(&at, ".test.mjs")?;
     for mode in ["start", "dev"] {
         let mut play = node_test(&tests, &at);
@@ -265,6 +270,10 @@ pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
 
 fn browser_tests(top: &Path) -> PathBuf {
     top.join("tests/browser")
+}
+
+fn next_tests(top: &Path) -> PathBuf {
+    top.join("tests/next")
 }
 
 fn peer_tests(top: &Path) -> PathBuf {
