@@ -97,6 +97,7 @@ for (const javaScriptEnabled of [true, false]) {
     });
     for (const value of HOSTILE) {
       const query = new URLSearchParams(["next", "callbackUrl", "redirect"].map((name) => [name, value]));
+      await page.goto("about:blank");
       await context.clearCookies();
       await page.goto(`/login?${query}`);
       await submitLogin(page, ada.username, ada.password);
