@@ -38,8 +38,9 @@ export async function signOut(page) {
 
 /** Follows a link of the dashboard, as Next.js does it: without loading a document.
  * @param {Page} page
- * @param {string} name */
-export const openTab = (page, name) => page.getByRole("navigation", { name: "Dashboard" }).getByRole("link", { name, exact: true }).click();
+ * @param {string} name
+ * @param {{ timeout?: number }} [options] */
+export const openTab = (page, name, options) => page.getByRole("navigation", { name: "Dashboard" }).getByRole("link", { name, exact: true }).click(options);
 
 /** A button by its words. @param {Page} page @param {string} name */
 export const button = (page, name) => page.getByRole("button", { name, exact: true });

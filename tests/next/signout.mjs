@@ -90,7 +90,7 @@ journey("S6: nor does a link", {}, async ({ page, ada }) => {
   await tab.goto("/dashboard");
   await signOut(tab);
   // The page may have noticed by now.
-  await openTab(page, "Parallel").catch(() => {});
+  await openTab(page, "Parallel", { timeout: 1000 }).catch(() => {});
   await seesLogin(page);
   assert.ok(!at(page).includes("_rsc"), at(page));
 });

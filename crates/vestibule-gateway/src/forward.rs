@@ -74,7 +74,9 @@ async fn carry(
     toward_ui::adopt(gateway, visitor, told, response.headers_mut()).await;
     clean(gateway, route, response.headers_mut());
     if told != SessionPolicy::None {
+        toward_ui::catch_up(gateway, visitor);
         make_redirect_unkept(&mut response);
+        headers::protect(response.headers_mut());
     }
     if is_introduced {
         make_private(response.headers_mut());

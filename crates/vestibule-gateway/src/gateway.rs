@@ -336,6 +336,11 @@ impl Gateway {
         let Some(answer) = self.who(visitor).await? else { return Ok(session.user.into()) };
         let account = self.dialect().account_in(&answer).ok_or(Outage::Failing)?;
         let session = visitor.session().unwrap_or(session);
+        let changed = &self.0.toward_ui.changed;
+        match visitor.is_guest() {
+            true => changed.note(&session.sid, account.snapshot(), self.0.clock.now()),
+            false => changed.forget(&session.sid),
+        }
         if session.user != account.snapshot() {
             visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
         }

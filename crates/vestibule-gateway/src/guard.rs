@@ -69,7 +69,10 @@ pub fn ask_to_sign_in(
     headers: &HeaderMap,
 ) -> Response {
     let is_read = method == Method::GET || method == Method::HEAD;
-    let place = if is_read { ReturnPath::from_request(path, uri.query()) } else { None };
+    // A Server Action is posted to the page that it is on.
+    let is_action = headers.contains_key("next-action");
+    let is_place = is_read || is_action;
+    let place = if is_place { ReturnPath::from_request(path, uri.query()) } else { None };
     let login = place.map_or_else(|| "/login".to_owned(), |place| place.login_url());
     if is_prefetch(headers) {
         return (StatusCode::NO_CONTENT, NO_STORE).into_response();
@@ -78,7 +81,7 @@ pub fn ask_to_sign_in(
         let target = with_rsc(login, uri);
         return redirect(StatusCode::TEMPORARY_REDIRECT, &target);
     }
-    if headers.contains_key("next-action") {
+    if is_action {
         let action = HeaderValue::try_from(format!("{login};push"));
         let action = action.unwrap_or(HeaderValue::from_static("/login;push"));
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -209,9 +212,10 @@ mod tests {
             told(&asked(Method::GET, "/dashboard?x=1&_rsc=ab1", &[("rsc", "1")])),
             (307, Some("/login?next=%2Fdashboard%3Fx%3D1&_rsc=ab1"))
         );
-        let action = asked(Method::POST, "/dashboard", &[("next-action", "abc")]);
+        let action = asked(Method::POST, "/dashboard/x;y?a=1", &[("next-action", "abc")]);
         assert_eq!(told(&action), (303, None));
-        assert_eq!(action.headers()["x-action-redirect"], "/login;push");
+        let place = "/login?next=%2Fdashboard%2Fx%3By%3Fa%3D1;push";
+        assert_eq!(action.headers()["x-action-redirect"], place);
         for response in [prefetch, action] {
             assert_eq!(response.headers()["cache-control"], "no-store");
         }

@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
-    REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, COOKIE, HOST, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -125,6 +126,23 @@ pub fn from_upstream(headers: &mut HeaderMap, cookie: &SessionCookie) {
             || is_in(&folded, &SERVER, &SERVER_BEGINNINGS)
     });
     retain_cookies(headers, |name| !cookie.owns(name));
+}
+
+/// What a page of a UI says of itself to browsers, where it says nothing: that others may not frame it, nor read its
+/// address, and that its type is what it says (contract: Next.js, G14; CS-13).
+pub(crate) fn protect(headers: &mut HeaderMap) {
+    let says_who_frames = headers.get_all(CONTENT_SECURITY_POLICY).iter().any(|policy| {
+        policy.as_bytes().to_ascii_lowercase().windows(15).any(|word| word == b"frame-ancestors")
+    });
+    if !says_who_frames {
+        or_insert(headers, X_FRAME_OPTIONS, "SAMEORIGIN");
+    }
+    or_insert(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    or_insert(headers, REFERRER_POLICY, "same-origin");
+}
+
+fn or_insert(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
 }
 
 /// Trailers come after everybody has decided: none may say what only a head may (RFC 9110, 6.5.1), nor what

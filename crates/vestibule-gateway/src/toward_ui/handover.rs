@@ -24,6 +24,9 @@ use crate::visitor::Visitor;
 /// How everything begins that we seal; no JWT does.
 const SEALED: &str = "v1.";
 
+/// Seconds that a token is taken for a live one before the API has said anything.
+const ONE_CALL: i64 = 60;
+
 /// Whether `head` may be server code's own request, in a site that hands tokens down. A browser says something of an
 /// origin with every POST, and has cookies; `Sec-Fetch-Mode` says Node.js as well.
 pub(super) fn is_for_server_code(plan: &Plan, headers: &HeaderMap) -> bool {
@@ -54,7 +57,7 @@ pub(super) fn session_of(gateway: &Gateway, token: &str, now: i64) -> Result<Ses
     session.map(|session| Session { refresh: None, ..session }).ok_or(Problem::SIGNED_OUT)
 }
 
-/// What holds is for the API to say.
+/// A session for one call, whose token the API judges.
 fn bare(token: &str, now: i64) -> Option<Session> {
     let nobody = SessionUser {
         id: AccountId::Text(Box::default()),
@@ -67,9 +70,9 @@ fn bare(token: &str, now: i64) -> Option<Session> {
         access: Token::from(token.to_owned()),
         refresh: None,
         access_from: now,
-        access_until: i64::MAX,
+        access_until: now.saturating_add(ONE_CALL),
         began: now,
-        ends_at: i64::MAX,
+        ends_at: now.saturating_add(ONE_CALL),
         persistent: false,
         user: nobody,
     })

@@ -3,6 +3,7 @@
 //! cookie gets there (GW-04).
 
 mod adopt;
+mod changed;
 mod guest;
 mod hand_down;
 mod handover;
@@ -26,6 +27,8 @@ use crate::site::Site;
 use crate::visitor::Visitor;
 
 pub(crate) use adopt::adopt;
+use changed::Changed;
+pub(crate) use changed::catch_up;
 pub(crate) use guest::guest;
 pub(crate) use handover::entrance;
 use identity::IdentityKeys;
@@ -67,12 +70,13 @@ impl FromStr for SessionPolicy {
     }
 }
 
-/// Keys for what is said to a UI.
+/// Keys for what is said to a UI, and what it said last.
 #[derive(Debug)]
 pub(crate) struct TowardUi {
     identity: IdentityKeys,
     tickets: Tickets,
     next_key: NextKey,
+    pub(crate) changed: Changed,
 }
 
 const IDENTITY: HeaderName = HeaderName::from_static("x-vestibule-identity");
@@ -83,7 +87,7 @@ const TICKET: HeaderName = HeaderName::from_static("x-vestibule-session");
 impl TowardUi {
     pub(crate) fn new(site: &Site, keys: &SealKeys) -> Self {
         let (identity, tickets) = (IdentityKeys::new(keys), Tickets::new(site, keys));
-        Self { identity, tickets, next_key: NextKey::new(keys) }
+        Self { identity, tickets, next_key: NextKey::new(keys), changed: Changed::default() }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use super::{PATH, SessionPolicy};
+use super::{PATH, SessionPolicy, catch_up};
 use crate::browser::cookie_lines;
 use crate::cookie::Opened;
 use crate::gateway::{Gateway, NoAnswer};
@@ -66,14 +66,14 @@ async fn resolved(
     if visitor.session().is_some() && gateway.0.revoked.standing() == Standing::Unknown {
         return Err(Problem::STALE);
     }
-    let session = match gateway.fresh(visitor).await {
-        Ok(session) => Some(session),
-        Err(NoAnswer::SignedOut) => None,
+    match gateway.fresh(visitor).await {
+        Ok(_) => catch_up(gateway, visitor),
+        Err(NoAnswer::SignedOut) => {}
         Err(NoAnswer::Outage(outage)) => return Err(outage.into()),
-    };
+    }
     let lines = cookie_lines(gateway, visitor)?.into_iter().chain(doubled(gateway, headers));
     let cookies = lines.filter_map(|line| line.to_str().map(str::to_owned).ok()).collect();
-    let Some(session) = session else {
+    let Some(session) = visitor.session() else {
         return Ok(Resolved::SignedOut { identity: (), ticket: (), cookies });
     };
     let ticket = (policy >= SessionPolicy::Ticket).then(|| gateway.ticket(visitor, &session));

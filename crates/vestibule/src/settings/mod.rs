@@ -270,6 +270,7 @@ mod tests {
             "vestibule --max-stale 1",
             "vestibule --max-stale 7200",
             "vestibule --throttle maybe",
+            "vestibule --ui-session cookie",
             "vestibule --site-url app.example.com",
             "vestibule --protect billing",
             "vestibule --nonsense",

@@ -56,6 +56,7 @@ mod ui;
 mod ui_adoption;
 mod ui_handover;
 mod ui_identity;
+mod ui_next;
 mod ui_resolve;
 mod ui_tickets;
 mod upstreams;

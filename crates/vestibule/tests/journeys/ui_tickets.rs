@@ -4,7 +4,7 @@ use serde_json::json;
 use vestibule_gateway::Upstream;
 
 use crate::feed::{Feed, key};
-use crate::support::{Answer, Browser, TestApi, until};
+use crate::support::{Answer, Browser, Faults, TestApi, until};
 use crate::ui::Stand;
 
 const ME: &str = "/api/v1/user/me";
@@ -25,6 +25,24 @@ async fn server_code_calls_the_api_as_its_visitor() {
     assert_eq!(changed.status, 200, "it needs no Origin: {changed}");
     assert_eq!(changed.header("set-cookie"), "");
     assert_eq!(changed.header("cache-control"), "private, no-store");
+}
+
+#[tokio::test]
+async fn the_session_learns_what_server_code_has_changed_of_its_account() {
+    let mut stand = Stand::new().await.member("ada").await;
+    let name = async |stand: &mut Stand| stand.visit("/").await.identity().unwrap()["name"].clone();
+    let ticket = stand.ticket().await;
+    let headers = [("x-vestibule-session", ticket.as_str()), ("content-type", "application/json")];
+    let body = json!({"name": "Ada King"}).to_string();
+    stand.server.request("PATCH", "/api/v1/user/ada", &headers, body).await;
+    let answer = stand.browser.submit("/action", &[]).await;
+    assert!(answer.cookies().iter().any(|line| line.starts_with("vestibule=")), "{answer}");
+    assert_eq!(name(&mut stand).await, "Ada King");
+    let body = json!({"name": "Countess"});
+    assert_eq!(stand.browser.fetch("PATCH", "/api/v1/user/ada", Some(&body)).await.status, 200);
+    for _ in 0..2 {
+        assert_eq!(name(&mut stand).await, "Countess", "the newer word counts");
+    }
 }
 
 #[tokio::test]
@@ -106,9 +124,13 @@ async fn a_ticket_opens_nothing_but_calls() {
 }
 
 #[tokio::test]
-async fn after_a_sign_out_a_ticket_is_worth_nothing() {
-    let mut stand = Stand::new().await.member("ada").await;
+async fn after_a_sign_out_a_ticket_is_worth_nothing_though_the_api_has_not_heard_of_it() {
+    let api = TestApi::new().await;
+    let faults = Faults::default();
+    let upstream = faults.around(api.router());
+    let mut stand = Stand::over(api, upstream, |plan| plan).member("ada").await;
     let ticket = stand.ticket().await;
+    faults.fail("/api/v1/logout");
     stand.browser.submit("/logout", &[]).await;
     assert_eq!(told(&stand.call("GET", ME, &ticket).await), "401 signed_out");
 }
