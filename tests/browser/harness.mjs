@@ -61,13 +61,14 @@ async function open(site, options) {
  * @param {string} name
  * @param {BrowserOptions & { breaches?: true, ui?: string }} options of the browser; `breaches`: they are what is tested; `ui`: the
  *   script of a UI behind the stage
- * @param {(scene: Scene) => Promise<void>} body */
-export function test(name, options, body) {
+ * @param {(scene: Scene) => Promise<void>} body
+ * @param {(args: string[]) => Promise<import("./servers.mjs").Stage>} start */
+export function test(name, options, body, start = startStage) {
   const { breaches = false, ui, ...browserOptions } = options;
   nodeTest(name, { timeout: 60_000 }, async (t) => {
     const behind = ui && (await startUi(ui));
     if (behind) t.after(behind.end);
-    const stage = await startStage(behind ? ["--ui", behind.origin] : []);
+    const stage = await start(behind ? ["--ui", behind.origin] : []);
     t.after(stage.end);
     /** @type {Opened[]} */
     const opened = [];

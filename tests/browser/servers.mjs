@@ -50,12 +50,12 @@ function start(program, args, more = {}) {
  * @typedef {Awaited<ReturnType<typeof startStage>>} Stage
  */
 
-/** Vestibule with a clock that stands still until it is moved.
+/** Vestibule with a clock that stands still until it is moved. People go to `site`; the gateway itself is at `gateway`.
  * @param {string[]} [args] */
 export async function startStage(args = []) {
   const { child, ended, line } = start("examples/stage", args);
-  /** @type {{ site: string, api: string }} */
-  const { site, api } = JSON.parse(await line());
+  /** @type {{ site: string, gateway: string, api: string, nextKey: string }} */
+  const { site, gateway, api, nextKey } = JSON.parse(await line());
   /** @param {string} command */
   const tell = async (command) => {
     child.stdin.write(`${command}\n`);
@@ -65,8 +65,10 @@ export async function startStage(args = []) {
   };
   return {
     site,
+    gateway,
+    nextKey,
     api: `${api}/api/v1`,
-    /** Moves the clock. @param {number} seconds */
+    /** Moves the clock. @param {number} seconds @returns {Promise<{ now: number }>} */
     advance: (seconds) => tell(`advance ${seconds}`),
     down: () => tell("api down"),
     up: () => tell("api up"),

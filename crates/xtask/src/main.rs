@@ -6,6 +6,7 @@ mod better_auth;
 mod boundaries;
 mod command;
 mod fuzz;
+mod next;
 mod peers;
 mod steps;
 mod tools;
@@ -52,7 +53,7 @@ enum Task {
     /// Drive the Better Auth client, in each version since 1.4, against Better Auth and against Vestibule, and write what became of its
     /// calls into docs/compatibility.md. `cargo xtask test --only compatibility` says whether that is still so.
     Compatibility,
-    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
+    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/; of the Next.js example into tests/next/screenshots/.
     Screenshots,
 }
 

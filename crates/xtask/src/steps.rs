@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
-use crate::{better_auth, peers, tools};
+use crate::{better_auth, next, peers, tools};
 
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Soak,
     /// The pages in Chromium.
     Browser,
+    /// The Next.js example in Chromium, behind the gateway and in front of it.
+    Next,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
     /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
@@ -63,7 +65,12 @@ pub(crate) fn only(step: Step, top: &Path) -> Result<(), Failure> {
 /// Takes pictures of the pages.
 pub(crate) fn screenshots(top: &Path) -> Result<(), Failure> {
     set_up(Step::Browser, top)?;
-    run(with_build(command("node", ["screenshots.mjs"], &browser_tests(top)), top)?)
+    set_up(Step::Next, top)?;
+    next::build(top)?;
+    for at in [browser_tests(top), next_tests(top)] {
+        run(with_build(command("node", ["screenshots.mjs"], &at), top)?)?;
+    }
+    Ok(())
 }
 
 /// How long the soak of `cargo xtask test` goes on, in seconds.
@@ -105,6 +112,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
+            packages(&top.join("packages/next"))?;
             scripts_of(top).iter().try_for_each(|at| packages(at))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -125,6 +133,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
+        Step::Next => next_journeys(top),
         Step::Peers => play_alone(top),
         Step::Compatibility => better_auth::test(top, &build_program(top)?),
     }
@@ -158,11 +167,17 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             packages(&browser_tests(top))
         }
+        Step::Next => {
+            tools::node()?;
+            tools::chromium()?;
+            packages(&top.join("packages/next"))?;
+            packages(&browser_tests(top))
+        }
     }
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in scripts_of(top) {
+    for at in scripts_of(top).into_iter().chain([next_tests(top)]) {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
@@ -173,6 +188,19 @@ fn browser(top: &Path) -> Result<(), Failure> {
     let at = browser_tests(top);
     let tests = files(&at, ".test.mjs")?;
     run(with_build(node_test(&tests, &at), top)?)
+}
+
+/// All journeys on production builds, and the first of them with the development server.
+fn next_journeys(top: &Path) -> Result<(), Failure> {
+    let gateway = next::build(top)?;
+    let at = next_tests(top);
+    let tests = files(&at, ".test.mjs")?;
+    for mode in ["start", "dev"] {
+        let mut play = node_test(&tests, &at);
+        play.env("VESTIBULE_NEXT_MODE", mode).env("VESTIBULE_NEXT_GATEWAY", &gateway);
+        run(with_build(play, top)?)?;
+    }
+    Ok(())
 }
 
 fn play_alone(top: &Path) -> Result<(), Failure> {
@@ -267,6 +295,10 @@ fn scripts_of(top: &Path) -> [PathBuf; 3] {
 
 fn browser_tests(top: &Path) -> PathBuf {
     top.join("tests/browser")
+}
+
+fn next_tests(top: &Path) -> PathBuf {
+    top.join("tests/next")
 }
 
 fn peer_tests(top: &Path) -> PathBuf {
