@@ -37,10 +37,10 @@ fn next_steps(front: Front, has_package: bool) -> String {
     let install = if has_package { "" } else { "\n  npm install @vestibule/next" };
     let rest = match front {
         Front::Gateway => {
-            "\n  npx next dev --port 3001\n  vestibule --ui http://localhost:3001      and open http://localhost:3000"
+            "\n  npx next dev --port 3001\n  vestibule --ui http://localhost:3001\nand open http://localhost:3000"
         }
         Front::Next => {
-            "\n  echo \"VESTIBULE_KEY=$(vestibule next-key)\" >> .env.local\n  vestibule --site-listen 127.0.0.1:3100 --site-url http://localhost:3000\n  VESTIBULE_URL=http://localhost:3100 npx next dev      and open http://localhost:3000"
+            "\n  vestibule --site-listen 127.0.0.1:4000 --site-url http://localhost:3000 --also-host localhost:4000\n  export VESTIBULE_URL=http://localhost:4000 VESTIBULE_KEY=$(vestibule next-key)\n  npx next dev\nand open http://localhost:3000"
         }
     };
     format!("{install}{rest}")

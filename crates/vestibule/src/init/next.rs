@@ -177,7 +177,12 @@ fn read(path: &Path) -> Result<String, RunError> {
 /// Which requests Next.js asks it about has to stand there as a literal (contract: Next.js, N4).
 const PROXY: &str = r#"export { proxy } from "@vestibule/next/proxy";
 
+// Next.js reads this without running it: it has to be written out.
 export const config = {
-  matcher: ["/((?!_next/|favicon.ico).*)"],
+  matcher: [
+    { source: "/((?!_next/|favicon.ico).*)", missing: [{ type: "header", key: "next-router-prefetch" }] },
+    { source: "/((?!_next/|favicon.ico).*)", has: [{ type: "cookie", key: "__Host-Http-vestibule" }] },
+    { source: "/((?!_next/|favicon.ico).*)", has: [{ type: "cookie", key: "vestibule" }] },
+  ],
 };
 "#;
