@@ -29,7 +29,7 @@ after(async () => (await launched)?.close());
 /** A fresh profile at `site` with one tab, and what it sees.
  * @param {string} site
  * @param {BrowserOptions} options */
-async function open(site, options) {
+export async function open(site, options) {
   const context = await (await browser()).newContext({ baseURL: site, locale: "en-GB", ...options });
   context.setDefaultTimeout(LONGEST);
   /** @type {Seen} */

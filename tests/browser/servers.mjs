@@ -18,7 +18,7 @@ import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+export const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
 
 /** Only what a program needs: no setting of whoever runs the tests may reach it. */
 const ENVIRONMENT = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR };
