@@ -28,7 +28,7 @@ after(async () => {
   const { end, next } = await site;
   await end();
   assert.ok(!hasToken(next.log()), "Next.js logged a token");
-});
+}, { timeout: 20_000 });
 
 /** Says which design is played; before the first journey.
  * @param {Design} played */

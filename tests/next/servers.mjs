@@ -66,6 +66,9 @@ export async function startSite(design, mode) {
 
 /** @typedef {Awaited<ReturnType<typeof startNext>>} Next */
 
+/** What the first journeys open. */
+const PAGES = ["/", "/login", "/register", "/dashboard", "/dashboard/profile", "/dashboard/parallel"];
+
 /** @param {Design} design
  * @param {Mode} mode
  * @param {number} port
@@ -104,6 +107,8 @@ async function startNext(design, mode, port, variables) {
     void ended.then(() => reject(new Error(`next ${mode} ended early:\n${log}`)));
   });
   await ready;
+  // The development server compiles a page when it is first asked for, which may take longer than a test waits.
+  if (mode === "dev") for (const path of PAGES) await fetch(`http://127.0.0.1:${port}${path}`, { redirect: "manual" });
 
   const end = async () => {
     process.removeListener("exit", kill);

@@ -19,10 +19,10 @@ const PATIENCE = 60_000;
  * @param target path and query
  * @throws {@link VestibuleError} `UNAVAILABLE` if no answer begins; whatever `init.signal` was aborted with */
 export async function ask(target: string, init: RequestInit = {}): Promise<Response> {
+  const url = new URL(target, gatewayOrigin());
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new Error("the gateway took too long")), PATIENCE);
   const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal;
-  const url = new URL(target, gatewayOrigin());
   try {
     return await fetch(url, { ...init, cache: "no-store", redirect: "manual", signal });
   } catch (cause) {

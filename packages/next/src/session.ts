@@ -20,7 +20,7 @@ export interface SessionUser {
  * `undefined`. */
 export function sessionFrom(answer: unknown): Session | null | undefined {
   if (answer === null) return null;
-  const { session, user } = answer as { session?: Record<string, unknown>; user?: unknown };
+  const { session, user } = (answer ?? {}) as { session?: Record<string, unknown>; user?: unknown };
   const whose = userFrom(user);
   if (typeof session?.id !== "string" || whose === undefined) return undefined;
   const ends = new Date(String(session.expiresAt));

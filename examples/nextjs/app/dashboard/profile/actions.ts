@@ -2,6 +2,7 @@
 
 import { VestibuleError, api, requireSession } from "@vestibule/next/server";
 import { revalidatePath } from "next/cache";
+import { redirect } from "next/navigation";
 
 import { sentence } from "../../words";
 
@@ -21,6 +22,8 @@ export async function saveProfile(_before: Saved, form: FormData): Promise<Saved
     await api.patch(`/user/${user.username}`, typed);
   } catch (error) {
     if (!(error instanceof VestibuleError)) throw error;
+    // Ended from another device: Vestibule makes sure, takes the cookie away, and asks to sign in.
+    if (error.code === "SIGNED_OUT") redirect("/api/auth/expired?next=/dashboard/profile");
     return { typed, fields: error.fields, trouble: sentence(error) };
   }
   revalidatePath("/dashboard", "layout");
