@@ -22,7 +22,7 @@ pub(crate) enum Step {
     Lints,
     /// Which crate may depend on what.
     Boundaries,
-    /// Types and unit tests of the scripts.
+    /// Types and unit tests of the scripts, and of the package for Next.js.
     Scripts,
     /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
     /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
@@ -98,7 +98,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             tools::proxies()?;
             packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            packages(&peer_tests(top))?;
+            packages(&next_package(top))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
         Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
@@ -137,7 +138,8 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Scripts => {
             tools::node()?;
             packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            packages(&peer_tests(top))?;
+            packages(&next_package(top))
         }
         Step::Peers => tools::node().and_then(|()| packages(&peer_tests(top))),
         Step::Browser => {
@@ -154,7 +156,8 @@ fn scripts(top: &Path) -> Result<(), Failure> {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
-    run(node_test(&tests, top))
+    run(node_test(&tests, top))?;
+    run(command("npm", ["test"], &next_package(top)))
 }
 
 fn browser(top: &Path) -> Result<(), Failure> {
@@ -210,7 +213,8 @@ fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
     serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
 }
 
-/// Installs the npm packages of `at`, unless they are those of its lock file.
+/// Installs the npm packages of `at`, unless they are those of its lock file. Not by `npm ci`: that insists on packages for
+/// other systems, which not every registry has.
 fn packages(at: &Path) -> Result<(), Failure> {
     let read = |path: &Path| fs::read(path).unwrap_or_default();
     let lock = read(&at.join("package-lock.json"));
@@ -218,7 +222,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
     if !lock.is_empty() && read(&installed) == lock {
         return Ok(());
     }
-    run(command("npm", ["ci", "--no-audit", "--no-fund"], at))?;
+    run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], at))?;
     fs::write(&installed, lock)
         .map_err(|error| Failure(format!("{} can't be written: {error}", installed.display())))
 }
@@ -246,6 +250,10 @@ fn browser_tests(top: &Path) -> PathBuf {
 
 fn peer_tests(top: &Path) -> PathBuf {
     top.join("tests/peers")
+}
+
+fn next_package(top: &Path) -> PathBuf {
+    top.join("packages/next")
 }
 
 fn name(step: Step) -> String {
