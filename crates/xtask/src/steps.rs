@@ -22,7 +22,7 @@ pub(crate) enum Step {
     Lints,
     /// Which crate may depend on what.
     Boundaries,
-    /// Types and unit tests of the scripts.
+    /// Types and unit tests of the scripts, and of the package for Next.js.
     Scripts,
     /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
     /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
@@ -115,7 +115,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
-            packages(&top.join("packages/next"))?;
+            packages(&next_package(top))?;
             scripts_of(top).iter().try_for_each(|at| packages(at))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
@@ -157,6 +157,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
+            packages(&next_package(top))?;
             scripts_of(top).iter().try_for_each(|at| packages(at))
         }
         Step::Compatibility => {
@@ -174,7 +175,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Guide | Step::Next => {
             tools::node()?;
             tools::chromium()?;
-            packages(&top.join("packages/next"))?;
+            packages(&next_package(top))?;
             packages(&browser_tests(top))
         }
     }
@@ -185,7 +186,8 @@ fn scripts(top: &Path) -> Result<(), Failure> {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
-    run(node_test(&tests, top))
+    run(node_test(&tests, top))?;
+    run(command("npm", ["test"], &next_package(top)))
 }
 
 fn browser(top: &Path) -> Result<(), Failure> {
@@ -268,7 +270,8 @@ fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
     serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
 }
 
-/// Installs the npm packages of `at`, unless they are those of its lock file.
+/// Installs the npm packages of `at`, unless they are those of its lock file. Not by `npm ci`: that insists on packages for
+/// other systems, which not every registry has.
 fn packages(at: &Path) -> Result<(), Failure> {
     let read = |path: &Path| fs::read(path).unwrap_or_default();
     let lock = read(&at.join("package-lock.json"));
@@ -276,7 +279,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
     if !lock.is_empty() && read(&installed) == lock {
         return Ok(());
     }
-    run(command("npm", ["ci", "--no-audit", "--no-fund"], at))?;
+    run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], at))?;
     fs::write(&installed, lock)
         .map_err(|error| Failure(format!("{} can't be written: {error}", installed.display())))
 }
@@ -313,6 +316,10 @@ fn next_tests(top: &Path) -> PathBuf {
 
 fn peer_tests(top: &Path) -> PathBuf {
     top.join("tests/peers")
+}
+
+fn next_package(top: &Path) -> PathBuf {
+    top.join("packages/next")
 }
 
 fn name(step: Step) -> String {
