@@ -182,9 +182,11 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in scripts_of(top).into_iter().chain([next_tests(top)]) {
+    for at in scripts_of(top) {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
+    // Those for Next.js go by the packages of the pages' tests.
+    run(command("npx", ["--no-install", "tsc", "--project", "../next"], &browser_tests(top)))?;
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
     run(node_test(&tests, top))?;
     run(command("npm", ["test"], &next_package(top)))
