@@ -32,7 +32,7 @@ const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 
 /// By how much the threads that hash are nicer than those that answer.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
+const NICENESS: i32 = 10;
 
 /// Jobs that may wait for each thread: about two seconds' worth.
 const QUEUE_PER_THREAD: usize = 64;
