@@ -31,6 +31,8 @@ macro_rules! endpoints {
 endpoints! {
     Ok = GET "/ok";
     SignUp = POST "/sign-up/email";
+    SignUpForm = POST "/sign-up";
+    SignIn = POST "/sign-in";
     SignInEmail = POST "/sign-in/email";
     SignInUsername = POST "/sign-in/username";
     SignInSocial = POST "/sign-in/social";
@@ -97,7 +99,8 @@ impl Endpoint {
     pub(super) fn answer(self, call: &Call) -> BoxFuture<'_, Told> {
         match self {
             Self::Ok => ready(Ok(axum::Json(json!({"ok": true})).into_response())).boxed(),
-            Self::SignUp => sign_up::sign_up(call).boxed(),
+            Self::SignUp | Self::SignUpForm => sign_up::sign_up(call).boxed(),
+            Self::SignIn => sign_in::by_either(call).boxed(),
             Self::SignInEmail => sign_in::by_email(call).boxed(),
             Self::SignInUsername => sign_in::by_username(call).boxed(),
             Self::SignInSocial => ready(accounts::sign_in_social(call)).boxed(),

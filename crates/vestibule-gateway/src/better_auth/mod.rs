@@ -71,6 +71,13 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
     calls.with_state(gateway.clone())
 }
 
+impl Gateway {
+    /// A call of the Better Auth client, whatever route it came by.
+    pub async fn auth_call(&self, visitor: Visitor, request: Request) -> Response {
+        answer(State(self.clone()), visitor, request).await
+    }
+}
+
 async fn answer(State(gateway): State<Gateway>, visitor: Visitor, request: Request) -> Response {
     let path = request.uri().path().strip_prefix(BASE).unwrap_or_default();
     let Some((endpoint, name)) = Endpoint::find(request.method(), path) else {

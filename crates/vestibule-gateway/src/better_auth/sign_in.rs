@@ -1,4 +1,4 @@
-//! `/sign-in/email` and `/sign-in/username`.
+//! `/sign-in/email`, `/sign-in/username`, and either.
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -28,6 +28,12 @@ pub(super) async fn by_email(call: &Call) -> Told {
         wrong: Refusal::INVALID_EMAIL_OR_PASSWORD,
     };
     attempt.make(call, address).await
+}
+
+/// `POST /sign-in`, which no client calls by itself: by e-mail address if there is one (contract: Next.js, G8).
+pub(super) async fn by_either(call: &Call) -> Told {
+    let has_email = call.body.as_ref().is_some_and(|body| body.get("email").is_some());
+    if has_email { by_email(call).await } else { by_username(call).await }
 }
 
 /// `POST /sign-in/username`. The name's case does not matter.

@@ -7,11 +7,11 @@ mod errors;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
-use vestibule_gateway::{Gateway, Passage, Visitor};
+use axum::routing::{MethodRouter, any, get, post};
+use vestibule_gateway::{Form, Gateway, Passage, Visitor};
 
 use crate::page::show;
 use crate::pages::{AuthError, Frame, Home, Person};
@@ -35,8 +35,29 @@ pub fn site(gateway: Gateway) -> Router {
     if gateway.registers() {
         pages = pages.route("/register", get(entry::register).post(entry::sign_up));
     }
-    let pages = pages.with_state(gateway.clone()).merge(crate::assets::router());
+    let pages =
+        pages.merge(forms(&gateway)).with_state(gateway.clone()).merge(crate::assets::router());
     gateway.site(pages.route_layer(from_fn(by_pattern)))
+}
+
+/// Our forms under the names of the Better Auth client's calls, for pages of a UI (contract: Next.js, G8).
+fn forms(gateway: &Gateway) -> Router<Gateway> {
+    Router::new()
+        .route("/api/auth/sign-in", any(entry::sign_in))
+        .route("/api/auth/sign-up", any(entry::sign_up))
+        .route("/api/auth/sign-out", any(entry::sign_out))
+        .route_layer(from_fn_with_state(gateway.clone(), unless_a_call))
+}
+
+/// What is no form is a call of that client's.
+async fn unless_a_call(
+    State(gateway): State<Gateway>,
+    visitor: Visitor,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_form = request.method() == Method::POST && Form::is_sent(request.headers());
+    if is_form { next.run(request).await } else { gateway.auth_call(visitor, request).await }
 }
 
 /// Whoever counts and logs it learns by which of our routes a request went.

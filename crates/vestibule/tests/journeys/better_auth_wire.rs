@@ -229,3 +229,37 @@ async fn a_body_that_is_too_large_is_refused_over_a_socket_too() {
     let told: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(told["code"], "PAYLOAD_TOO_LARGE");
 }
+
+#[tokio::test]
+async fn g8_forms_under_the_names_of_calls_lead_on_and_json_is_answered_with_json() {
+    let api = TestApi::new().await;
+    let mut browser = api.site();
+    let person = [
+        ("name", "Ada Lovelace"),
+        ("username", "ada"),
+        ("email", "ada@example.com"),
+        ("password", PASSWORD),
+    ];
+    let answer = browser.submit("/api/auth/sign-up", &person).await;
+    assert_eq!(answer.status, 303, "{answer}");
+    assert!(answer.header("location").starts_with("/login?notice=registered"), "{answer}");
+    let fields = [("username", "ada"), ("password", PASSWORD), ("next", "/dashboard?tab=one")];
+    let answer = browser.submit("/api/auth/sign-in", &fields).await;
+    assert_eq!((answer.status, answer.header("location")), (303, "/dashboard?tab=one"), "{answer}");
+    assert_eq!(get(&mut browser, "/get-session").await.json()["user"]["username"], "ada");
+    let answer = browser.submit("/api/auth/sign-out", &[]).await;
+    assert_eq!(answer.status, 303, "{answer}");
+    assert_eq!(get(&mut browser, "/get-session").await.body, "null");
+
+    for who in [json!({"username": "ada"}), json!({"email": "ada@example.com"})] {
+        let mut fields = who.clone();
+        fields["password"] = PASSWORD.into();
+        let answer = send(&browser, "/sign-in", &[OURS, JSON], &fields.to_string()).await;
+        assert_eq!(answer.status, 200, "{who} {answer}");
+        assert_eq!(answer.json()["user"]["username"], "ada", "{who}");
+    }
+    let foreign = send(&browser, "/sign-in", &[EVIL, JSON], "{}").await;
+    assert_eq!((foreign.status, &foreign.json()["code"]), (403, &json!("INVALID_ORIGIN")));
+    let answer = browser.peek(Method::GET, "/api/auth/sign-in", &CLIENT, "").await;
+    assert_eq!((answer.status, &*answer.body), (404, ""), "{answer}");
+}
