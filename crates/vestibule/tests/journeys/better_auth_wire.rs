@@ -62,7 +62,7 @@ async fn cs_08_a_body_is_json_or_where_forms_are_taken_a_form() {
     for (path, kind, body, status, code) in [
         ("/sign-in/username", form.1, "username=ada", 415, "UNSUPPORTED_MEDIA_TYPE"),
         ("/sign-out", "text/plain", "{}", 415, "UNSUPPORTED_MEDIA_TYPE"),
-        ("/sign-out", "multipart/form-data; boundary=x", "--x--", 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("/update-user", "multipart/form-data; boundary=x", "--x--", 415, "UNSUPPORTED_MEDIA_TYPE"),
         ("/update-user", "application/json", "{", 400, "BAD_REQUEST"),
         ("/update-user", "application/json", "", 400, "VALIDATION_ERROR"),
         ("/sign-out", "application/json", "[]", 400, "VALIDATION_ERROR"),
