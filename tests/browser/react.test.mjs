@@ -114,6 +114,7 @@ test("updateUser: the new name is there at once, in both tabs", { ui: "react/app
   await enrol(stage.api, ada);
   await page.goto("/app");
   await signIn(page, ada);
+  await person(page).waitFor();
   const other = await context.newPage();
   await other.goto("/app");
   await person(other).waitFor();
