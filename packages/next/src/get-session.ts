@@ -22,7 +22,7 @@ export const getSession: () => Promise<Session | null> = cache(async () => {
     case "ended":
       return null;
     case "cookie":
-      return askedWith(who.cookie);
+      return askedWith(who);
     case "headers":
       return (await identity())?.session ?? null;
   }
@@ -85,10 +85,11 @@ function tellOnce(reason: string): void {
 const TO_COMPARE =
   "Compare the clocks of app and gateway, whether VESTIBULE_URL is the gateway that pages come through (its keys count), and VESTIBULE_SITE with the site's origin.";
 
-async function askedWith(cookie: string): Promise<Session | null> {
+/** By the same handle as the header's: the hint, which comes and goes with the cookie. */
+async function askedWith({ cookie, hint }: { cookie: string; hint: string | null }): Promise<Session | null> {
   const answer = await ask("/api/auth/get-session", { headers: { cookie } });
   if (!answer.ok) throw await failure(answer);
   const session = sessionFrom(await answer.json().catch(() => undefined));
   if (session === undefined) throw unavailable(new Error("the gateway's answer is no session"));
-  return session;
+  return session && { ...session, id: hint ?? session.id };
 }

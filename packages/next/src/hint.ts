@@ -26,12 +26,12 @@ export function hint(cookies: string): string {
 
 /** Tells when somebody signed in or out, in this tab or another. It waits half a second, and while a navigation is under
  * way: acting at once would cancel the very navigation that changed the session.
- * @param rendered the hint that the page was made for, as soon as that is known: then it looks whether it still is
+ * @param rendered the hint that the page was made for, if that is known: then it looks at once whether it still is
  * @returns what ends the watch */
-export function watch(page: Page, tell: (change: Change) => void, rendered?: string | Promise<string | undefined>): () => void {
+export function watch(page: Page, tell: (change: Change) => void, rendered?: string): () => void {
   const stop = new AbortController();
   const options = { signal: stop.signal };
-  let [then, nudges, leavingSince] = [read(page), 0, -Infinity];
+  let [then, nudges, leavingSince] = [rendered ?? read(page), 0, -Infinity];
   const isLeaving = () => page.performance.now() - leavingSince < LEAVING;
   const nudge = () => {
     const mine = ++nudges;
@@ -48,13 +48,7 @@ export function watch(page: Page, tell: (change: Change) => void, rendered?: str
   for (const type of ["pageshow", "focus", "popstate", "storage"]) page.addEventListener(type, nudge, options);
   page.document.addEventListener("visibilitychange", nudge, options);
   page.cookieStore?.addEventListener("change", nudge, options);
-  const compare = (made: string | undefined) => {
-    if (made === undefined) return;
-    then = made;
-    nudge();
-  };
-  if (typeof rendered === "string") compare(rendered);
-  else void rendered?.then(compare);
+  if (rendered !== undefined) nudge();
   return () => stop.abort();
 }
 

@@ -49,18 +49,13 @@ export function sessionStore(send: typeof fetch, watch: (changed: () => void) =>
   };
 }
 
-/** Who is signed in in this browser, by the gateway. Rejects if it can't be known. */
-export async function askWho(send: typeof fetch): Promise<Session | null> {
-  const answer = await send("/api/auth/get-session", { cache: "no-store", credentials: "same-origin" });
-  if (!answer.ok) throw await failure(answer);
-  const session = sessionFrom(await answer.json());
-  if (session === undefined) throw new Error("the gateway's answer is no session");
-  return session;
-}
-
 async function answer(send: typeof fetch, before: Session | null): Promise<SessionState> {
   try {
-    return { session: await askWho(send), pending: false, error: null };
+    const answer = await send("/api/auth/get-session", { cache: "no-store", credentials: "same-origin" });
+    if (!answer.ok) throw await failure(answer);
+    const session = sessionFrom(await answer.json());
+    if (session === undefined) throw new Error("the gateway's answer is no session");
+    return { session, pending: false, error: null };
   } catch (cause) {
     const error = cause instanceof VestibuleError ? cause : unavailable(cause);
     return { session: before, pending: false, error };

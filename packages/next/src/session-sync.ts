@@ -3,13 +3,12 @@
 import { useRouter } from "next/navigation";
 import { useEffect } from "react";
 
-import { askWho } from "./session-store.js";
 import { keepTrue } from "./sync.js";
 
 /** What {@link SessionSync} can be told. */
 export interface SessionSyncProps {
   /** Whom the server rendered this page for: `(await getSession())?.id ?? null`. With it, a change is noticed too that came
-   * while the page was on its way; the gateway is asked once for each page that is somebody's. */
+   * while the page was on its way. */
   session?: string | null;
 }
 
@@ -18,9 +17,6 @@ export interface SessionSyncProps {
  * When somebody signs in, it is refreshed. Shows nothing. */
 export function SessionSync({ session }: SessionSyncProps): null {
   const router = useRouter();
-  useEffect(
-    () => keepTrue(window, session, { refresh: () => router.refresh(), who: () => askWho(fetch) }),
-    [router, session],
-  );
+  useEffect(() => keepTrue(window, session, () => router.refresh()), [router, session]);
   return null;
 }

@@ -8,7 +8,8 @@ export class FakePage extends EventTarget implements Synced {
   reloads = 0;
   time = 0;
   timers: { at: number; run: () => void }[] = [];
-  performance = { now: () => this.time };
+  navigation = "navigate";
+  performance = { now: () => this.time, getEntriesByType: () => [{ type: this.navigation }] };
   setTimeout = (run: () => void, ms: number) => this.timers.push({ at: this.time + ms, run });
 
   pass(ms: number): void {
