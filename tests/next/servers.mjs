@@ -40,11 +40,17 @@ export async function startSite(design, mode) {
   const port = await freePort();
   const next = `http://localhost:${port}`;
   const stage = await startStage({ a: ["--ui", next], b: ["--site", next, "--port", new URL(BUILT_IN).port], before: ["--ui", next, "--ui-session", "token"] }[design]);
-  const server = await startNext(design, mode, port, {
+  /** @type {Record<Design, Record<string, string>>} */
+  const variables = {
     a: { VESTIBULE_URL: stage.gateway },
     b: { VESTIBULE_URL: stage.gateway, VESTIBULE_KEY: stage.nextKey },
     before: { NEXT_PUBLIC_API_URL: stage.gateway, NEXT_PUBLIC_SITE_URL: stage.site, AUTH_SECRET: randomBytes(32).toString("base64") },
-  }[design]);
+  };
+  const server = await startNext(design, mode, port, variables[design]).catch(async (error) => {
+    // A stage that goes on would keep the test process from ending.
+    await stage.end();
+    throw error;
+  });
   let ahead = 0;
   /** Moves both clocks. @param {number} seconds */
   const advance = async (seconds) => {

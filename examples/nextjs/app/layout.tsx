@@ -1,4 +1,3 @@
-import { SessionSync } from "@vestibule/next/client";
 import type { Metadata } from "next";
 import type { ReactNode } from "react";
 
@@ -9,14 +8,11 @@ export const metadata: Metadata = {
   description: "The brief's app, with the authentication code deleted.",
 };
 
-/** What all pages have in common. `SessionSync` has a tab notice what another one did with the session. */
+/** What all pages have in common. */
 export default function RootLayout({ children }: { children: ReactNode }) {
   return (
     <html lang="en">
-      <body>
-        {children}
-        <SessionSync />
-      </body>
+      <body>{children}</body>
     </html>
   );
 }

@@ -3,6 +3,7 @@ import { redirect } from "next/navigation";
 import { VestibuleError, failure } from "./errors.js";
 import { addressOf } from "./get-session.js";
 import { ask } from "./gateway.js";
+import { TICKET } from "./names.js";
 import { isRendering, onBehalf } from "./request.js";
 
 /** What goes with a call: headers of your own, and what cancels it. */
@@ -23,8 +24,8 @@ export interface StreamOptions extends CallOptions {
  * A body is sent as JSON, unless it is `FormData`, `URLSearchParams`, a `Blob`, bytes or a `ReadableStream`. What comes
  * back is JSON too, and `undefined` if it is empty. `T` is believed, not checked.
  *
- * 401 during a render sends the visitor to sign in, by an exception of Next.js: don't call these inside `try` there. In
- * Server Actions and Route Handlers it is thrown as `SIGNED_OUT`.
+ * Where the session is over, a render sends the visitor to sign in, by an exception of Next.js: don't call these inside `try`
+ * there. In Server Actions and Route Handlers it is thrown as `SIGNED_OUT`.
  *
  * @throws {@link VestibuleError} for every answer but success, and if there is none */
 export const api = {
@@ -81,12 +82,17 @@ async function call(
   const target = inTheApi(path);
   const send = payload(body);
   const sent = new Headers({ ...accepts, ...(send.type && { "content-type": send.type }) });
-  for (const more of [new Headers(headers), await onBehalf()]) more.forEach((value, name) => sent.set(name, value));
+  const behalf = await onBehalf();
+  for (const more of [new Headers(headers), behalf]) more.forEach((value, name) => sent.set(name, value));
   const answer = await ask(target, { ...send.init, method, headers: sent, ...(signal && { signal }) });
   if (answer.ok) return answer;
-  if (answer.status === 401 && (await isRendering())) redirect(await addressOf("/api/auth/expired"));
   if (answer.status >= 300 && answer.status < 400) throw new VestibuleError({ code: "FAILED", detail: ELSEWHERE });
-  throw await failure(answer);
+  const isForSomebody = behalf.has(TICKET) || behalf.has("cookie");
+  const refused = await failure(answer, isForSomebody ? "call" : "session");
+  if (refused.code === "SIGNED_OUT" && (await isRendering())) {
+    redirect(await addressOf(isForSomebody ? "/api/auth/expired" : "/login"));
+  }
+  throw refused;
 }
 
 const ELSEWHERE = "The API answered with a redirect: call the address that it leads to. Often only a slash at the end differs.";

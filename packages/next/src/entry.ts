@@ -43,7 +43,8 @@ export async function signUp({ name, username, email, password }: NewAccount): P
 }
 
 /** Signs the visitor out, from a Server Action or a Route Handler. Nothing happens if nobody is signed in.
- * @throws {@link VestibuleError} `UNAVAILABLE` if the gateway can't be asked; the session is then still there */
+ * @throws {@link VestibuleError} `UNAVAILABLE` if the gateway can't be asked, `FAILED` as `getSession`; the session is
+ * then still there */
 export async function signOut(): Promise<void> {
   const [who, given] = [await bearing(), await headers()];
   if (who.kind === "ended") return;

@@ -8,7 +8,8 @@
  * - `SIGNED_OUT`: nobody is signed in, or no longer (401).
  * - `INVALID_CREDENTIALS`: a sign-in was refused (401).
  * - `VALIDATION`: values were refused; `fields` says which (400, 422).
- * - `FORBIDDEN`, `NOT_FOUND`, `CONFLICT`, `TOO_LARGE`: as HTTP has them (403, 404, 409, 413).
+ * - `FORBIDDEN`: not this account (403, or the 401 of one route to somebody whose session lives).
+ * - `NOT_FOUND`, `CONFLICT`, `TOO_LARGE`: as HTTP has them (404, 409, 413).
  * - `THROTTLED`: too often; `retryAfter` says when to come back (429).
  * - `UNAVAILABLE`: the gateway or the API did not answer. It says nothing of anybody's session (502, 503, 504, no answer).
  * - `FAILED`: anything else, such as a bug of the API (500).
@@ -73,12 +74,13 @@ export class VestibuleError extends Error implements Failure {
 
 /** Reads what an answer refuses: the API's `detail` as a sentence or a list, problem details, or Better Auth's
  * `{code, message}`.
- * @param asked what was asked for: to a sign-in, 401 is the answer to wrong credentials */
-export async function failure(answer: Response, asked: "session" | "sign-in" = "session"): Promise<VestibuleError> {
+ * @param asked what was asked for. To a sign-in, 401 is the answer to wrong credentials. To a call of the API for somebody it
+ * means "signed out" only if the gateway says so; otherwise that one route wants more than a session */
+export async function failure(answer: Response, asked: Asked = "session"): Promise<VestibuleError> {
   const body = await answer.json().catch(() => null);
   const said = isRecord(body) ? body : {};
   const fields = fieldsOf(said);
-  const code = asked === "sign-in" && answer.status === 401 ? "INVALID_CREDENTIALS" : codeFor(answer.status);
+  const code = answer.status === 401 ? codeOfUnauthorized(asked, said) : codeFor(answer.status);
   const detail = sentenceOf(said);
   const retryAfter = secondsIn(answer.headers.get("retry-after"));
   return new VestibuleError({
@@ -88,6 +90,14 @@ export async function failure(answer: Response, asked: "session" | "sign-in" = "
     ...(detail !== undefined && { detail }),
     ...(retryAfter !== undefined && { retryAfter }),
   });
+}
+
+/** What a {@link failure} is the answer to. */
+export type Asked = "session" | "sign-in" | "call";
+
+function codeOfUnauthorized(asked: Asked, { code }: Record<string, unknown>): VestibuleErrorCode {
+  if (asked === "sign-in") return "INVALID_CREDENTIALS";
+  return asked === "session" || code === "signed_out" ? "SIGNED_OUT" : "FORBIDDEN";
 }
 
 /** The gateway could not be asked at all.
@@ -127,8 +137,6 @@ function codeFor(status: number): VestibuleErrorCode {
     case 400:
     case 422:
       return "VALIDATION";
-    case 401:
-      return "SIGNED_OUT";
     case 403:
       return "FORBIDDEN";
     case 404:

@@ -14,14 +14,15 @@ import { type Session, sessionFrom } from "./session.js";
  *
  * Reads the request, so with `cacheComponents` the component that awaits it belongs into a `<Suspense>`.
  *
- * @throws {@link VestibuleError} `UNAVAILABLE` if it can't be known, which is never told as "signed out" */
+ * @throws {@link VestibuleError} `UNAVAILABLE` if it can't be known, and `FAILED` if the app is not set up for its gateway;
+ * neither is ever told as "signed out" */
 export const getSession: () => Promise<Session | null> = cache(async () => {
   const who = await bearing();
   switch (who.kind) {
     case "ended":
       return null;
     case "cookie":
-      return askedWith(who.cookie);
+      return askedWith(who);
     case "headers":
       return (await identity())?.session ?? null;
   }
@@ -33,7 +34,7 @@ export const getSession: () => Promise<Session | null> = cache(async () => {
  * A layout is not rendered anew for each page below it, and a Server Action is an address of its own: call this in
  * every page and action that needs it.
  *
- * @throws {@link VestibuleError} `UNAVAILABLE` as {@link getSession} */
+ * @throws {@link VestibuleError} `UNAVAILABLE` and `FAILED` as {@link getSession} */
 export async function requireSession(): Promise<Session> {
   const session = await getSession();
   return session ?? redirect(await addressOf("/login"));
@@ -45,9 +46,12 @@ export async function addressOf(path: "/login" | "/api/auth/expired"): Promise<s
   return page === null ? path : `${path}?next=${encodeURIComponent(page)}`;
 }
 
-/** What the identity header of this request proves. `null` without one, or if it proves nothing: then it did not come
- * from our gateway, or the app is not set up for it, which is told once on stderr.
- * @throws {@link VestibuleError} `UNAVAILABLE` if it can't be judged */
+/** What the identity header of this request proves; `null` without one.
+ *
+ * Neither gateway nor proxy lets a client's copy through, so one that proves nothing says that the app is not set up for its
+ * gateway, not that nobody is signed in: the gateway would send whoever came for a sign-in straight back.
+ *
+ * @throws {@link VestibuleError} `UNAVAILABLE` if it can't be judged; `FAILED` if it proves nothing, and stderr says once why */
 export async function identity(): Promise<Verified | null> {
   const given = await headers();
   const [token, outage] = [given.get(IDENTITY), given.get(OUTAGE)];
@@ -56,8 +60,8 @@ export async function identity(): Promise<Verified | null> {
   const host = given.get("x-forwarded-host") ?? given.get("host");
   const opened = await trusted.open(token, (issuer) => isThisSite(issuer, host));
   if ("session" in opened) return opened;
-  warnOnce(opened.refused);
-  return null;
+  tellOnce(opened.refused);
+  throw new VestibuleError({ code: "FAILED" }, { cause: new Error(`an identity header was not believed: ${opened.refused}`) });
 }
 
 const trusted = verifier({ keys: () => ask("/_vestibule/identity-keys"), now: Date.now });
@@ -69,18 +73,23 @@ function isThisSite(issuer: string, host: string | null): boolean {
   return URL.canParse(issuer) && new URL(issuer).host === host;
 }
 
-const warned = new Set<string>();
+const told = new Set<string>();
 
-function warnOnce(reason: string): void {
-  if (warned.has(reason)) return;
-  warned.add(reason);
-  console.warn(`@vestibule/next: an identity header was not believed: ${reason}`);
+/** For whoever runs the app. */
+function tellOnce(reason: string): void {
+  if (told.has(reason)) return;
+  told.add(reason);
+  console.error(`@vestibule/next: an identity header was not believed: ${reason}. ${TO_COMPARE}`);
 }
 
-async function askedWith(cookie: string): Promise<Session | null> {
+const TO_COMPARE =
+  "Compare the clocks of app and gateway, whether VESTIBULE_URL is the gateway that pages come through (its keys count), and VESTIBULE_SITE with the site's origin.";
+
+/** By the same handle as the header's: the hint, which comes and goes with the cookie. */
+async function askedWith({ cookie, hint }: { cookie: string; hint: string | null }): Promise<Session | null> {
   const answer = await ask("/api/auth/get-session", { headers: { cookie } });
   if (!answer.ok) throw await failure(answer);
   const session = sessionFrom(await answer.json().catch(() => undefined));
   if (session === undefined) throw unavailable(new Error("the gateway's answer is no session"));
-  return session;
+  return session && { ...session, id: hint ?? session.id };
 }

@@ -26,11 +26,12 @@ export function hint(cookies: string): string {
 
 /** Tells when somebody signed in or out, in this tab or another. It waits half a second, and while a navigation is under
  * way: acting at once would cancel the very navigation that changed the session.
+ * @param rendered the hint that the page was made for, if that is known: then it looks at once whether it still is
  * @returns what ends the watch */
-export function watch(page: Page, tell: (change: Change) => void): () => void {
+export function watch(page: Page, tell: (change: Change) => void, rendered?: string): () => void {
   const stop = new AbortController();
   const options = { signal: stop.signal };
-  let [then, nudges, leavingSince] = [read(page), 0, -Infinity];
+  let [then, nudges, leavingSince] = [rendered ?? read(page), 0, -Infinity];
   const isLeaving = () => page.performance.now() - leavingSince < LEAVING;
   const nudge = () => {
     const mine = ++nudges;
@@ -47,6 +48,7 @@ export function watch(page: Page, tell: (change: Change) => void): () => void {
   for (const type of ["pageshow", "focus", "popstate", "storage"]) page.addEventListener(type, nudge, options);
   page.document.addEventListener("visibilitychange", nudge, options);
   page.cookieStore?.addEventListener("change", nudge, options);
+  if (rendered !== undefined) nudge();
   return () => stop.abort();
 }
 

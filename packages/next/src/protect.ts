@@ -21,7 +21,8 @@ export function isProtected(pathname: string, protect: readonly string[]): boole
   return asked === null || protect.some((prefix) => names(prefix)?.every((name, at) => name === asked[at]));
 }
 
-function names(path: string): string[] | null {
+/** The segments of a path, so read; `null` if it can't be decoded. */
+export function names(path: string): string[] | null {
   try {
     const all = decodeURIComponent(path).split(/[/\\]/).filter((name) => name !== "");
     return all.map((name) => name.replace(/\.(?:rsc|segments)$/, ""));

@@ -8,6 +8,7 @@ import { VestibuleError } from "./errors.js";
 import { AT_THE_GATEWAY, COOKIE, ENTRANCES, IDENTITY, OURS, OUTAGE, PATH, TICKET } from "./names.js";
 import { isAt, isProtected } from "./protect.js";
 import { type Resolved, resolve, withoutOurs } from "./resolve.js";
+import { returnPath } from "./return-path.js";
 
 /** Finds out who is signed in before anything is rendered, refreshes the session if that is due, tells the render, and
  * keeps signed-out visitors from what `withVestibule` protects.
@@ -28,11 +29,12 @@ import { type Resolved, resolve, withoutOurs } from "./resolve.js";
  *
  * @throws `Error` if `VESTIBULE_KEY` is not set, or `next.config` is not wrapped by `withVestibule` */
 export async function proxy(request: NextRequest): Promise<NextResponse> {
-  const { pathname, search } = request.nextUrl;
+  const { pathname } = request.nextUrl;
   const protect = protectedPaths();
   // What the gateway answers itself goes there as it came.
-  if (isAt(pathname, AT_THE_GATEWAY) || ENTRANCES.some((page) => page === pathname)) return NextResponse.next();
-  const path = pathname + search;
+  if (isAt(pathname, AT_THE_GATEWAY)) return NextResponse.next();
+  if (ENTRANCES.some((page) => page === pathname)) return isRead(request) ? entrance(request) : NextResponse.next();
+  const path = pathOf(request);
   const isGuarded = isProtected(pathname, protect);
   let resolved: Resolved;
   try {
@@ -47,10 +49,38 @@ export async function proxy(request: NextRequest): Promise<NextResponse> {
     isGuarded && isSignedOut
       ? refused(request, path)
       : passed(request, path, { [IDENTITY]: identity, [TICKET]: ticket, [COOKIE]: cookie });
-  for (const line of cookies) answer.headers.append("set-cookie", line);
-  // Next.js lets caches keep a static page, cookies and all.
-  if (!isSignedOut || cookies.length > 0) answer.headers.set("cache-control", "private, no-store");
+  return withCookies(answer, cookies, !isSignedOut);
+}
+
+/** Who is signed in already is led on. The form is the app's own page, or the gateway's, which wants the cookie. */
+async function entrance(request: NextRequest): Promise<NextResponse> {
+  let resolved: Resolved;
+  try {
+    resolved = await resolve(request, pathOf(request));
+  } catch (error) {
+    if (!(error instanceof VestibuleError)) throw error;
+    return NextResponse.next();
+  }
+  const isSignedIn = resolved.identity !== null;
+  const next = returnPath(request.nextUrl.searchParams.get("next"));
+  return withCookies(isSignedIn ? redirected(request, next, 303) : NextResponse.next(), resolved.cookies, isSignedIn);
+}
+
+/** Next.js lets caches keep a static page, cookies and all. */
+function withCookies(answer: NextResponse, lines: readonly string[], isPrivate: boolean): NextResponse {
+  for (const line of lines) answer.headers.append("set-cookie", line);
+  if (isPrivate || lines.length > 0) answer.headers.set("cache-control", "private, no-store");
   return answer;
+}
+
+/** Path and query of a request. Next.js shows a proxy the query written anew as a form writes it; there a `+` is a blank, which
+ * is `%20` to everybody. */
+function pathOf({ nextUrl: { pathname, search } }: NextRequest): string {
+  return pathname + search.replaceAll("+", "%20");
+}
+
+function isRead({ method }: NextRequest): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 /** On to the render, which is told this and nothing that the client made up. */
@@ -69,8 +99,12 @@ function refused(request: NextRequest, path: string): NextResponse {
   if (isForScripts(request)) return new VestibuleError({ code: "SIGNED_OUT" }).toResponse() as NextResponse;
   const login = `/login?next=${encodeURIComponent(path)}`;
   if (request.headers.has("next-action")) return toLoginFromAction(login);
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  const answer = NextResponse.redirect(new URL(login, request.nextUrl), isRead ? 307 : 303);
+  return redirected(request, login, isRead(request) ? 307 : 303);
+}
+
+/** To a path on this site. It is not kept: it is only true now. */
+function redirected(request: NextRequest, path: string, status: 303 | 307): NextResponse {
+  const answer = NextResponse.redirect(new URL(path, request.nextUrl), status);
   answer.headers.set("cache-control", "no-store");
   return answer;
 }

@@ -9,8 +9,8 @@ import { COOKIE, ENDED, HINT_COOKIES, IDENTITY, PATH, SESSION_COOKIES, TICKET } 
 export type Bearing =
   /** Signed out during this request. */
   | { kind: "ended" }
-  /** A session cookie, as `name=value`. */
-  | { kind: "cookie"; cookie: string }
+  /** A session cookie, as `name=value`, and the hint beside it. */
+  | { kind: "cookie"; cookie: string; hint: string | null }
   /** What the gateway, or the proxy, found out. Absent if nobody is signed in. */
   | { kind: "headers"; identity: string | null; ticket: string | null };
 
@@ -18,10 +18,11 @@ export type Bearing =
 export async function bearing(): Promise<Bearing> {
   const [jar, given] = [await cookies(), await headers()];
   if (HINT_COOKIES.some((name) => jar.get(name)?.value === ENDED)) return { kind: "ended" };
+  const hint = HINT_COOKIES.map((name) => jar.get(name)?.value).find(Boolean) ?? null;
   for (const name of SESSION_COOKIES) {
     const value = jar.get(name)?.value;
     if (value === "") return { kind: "ended" };
-    if (value !== undefined && given.get(COOKIE) !== `${name}=${value}`) return { kind: "cookie", cookie: `${name}=${value}` };
+    if (value !== undefined && given.get(COOKIE) !== `${name}=${value}`) return { kind: "cookie", cookie: `${name}=${value}`, hint };
   }
   return { kind: "headers", identity: given.get(IDENTITY), ticket: given.get(TICKET) };
 }

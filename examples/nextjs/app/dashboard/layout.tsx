@@ -1,3 +1,4 @@
+import { SessionSync } from "@vestibule/next/client";
 import { requireSession } from "@vestibule/next/server";
 import Link from "next/link";
 import type { ReactNode } from "react";
@@ -5,9 +6,10 @@ import type { ReactNode } from "react";
 import { Frame, SignOut } from "../frame";
 import { Tabs } from "./tabs";
 
-/** Everything below /dashboard is for people who are signed in. */
+/** Everything below /dashboard is for people who are signed in. `SessionSync` is told who, and notices what happens while a page is on
+ * its way. */
 export default async function DashboardLayout({ children }: { children: ReactNode }) {
-  const { user } = await requireSession();
+  const { id, user } = await requireSession();
   const account = (
     <>
       <span className="who">
@@ -23,6 +25,7 @@ export default async function DashboardLayout({ children }: { children: ReactNod
     <Frame account={account}>
       <Tabs />
       {children}
+      <SessionSync session={id} />
     </Frame>
   );
 }

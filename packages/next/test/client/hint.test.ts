@@ -1,31 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Change, type Page, hint, watch } from "../../src/hint.js";
-
-/** A page whose clock, cookies and events a test moves. */
-class FakePage extends EventTarget implements Page {
-  document = Object.assign(new EventTarget(), { cookie: "theme=dark; vestibule_hint=h1" });
-  cookieStore = new EventTarget();
-  time = 0;
-  timers: { at: number; run: () => void }[] = [];
-  performance = { now: () => this.time };
-  setTimeout = (run: () => void, ms: number) => this.timers.push({ at: this.time + ms, run });
-
-  pass(ms: number): void {
-    for (const end = this.time + ms; ; ) {
-      const next = this.timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
-      if (!next) return void (this.time = end);
-      this.timers.splice(this.timers.indexOf(next), 1);
-      this.time = next.at;
-      next.run();
-    }
-  }
-
-  become(hint: string): void {
-    this.document.cookie = `vestibule_hint=${hint}`;
-  }
-}
+import { type Change, hint, watch } from "../../src/hint.js";
+import { FakePage } from "../fakes/page.js";
 
 function watched(): { page: FakePage; told: Change[]; stop: () => void } {
   const [page, told]: [FakePage, Change[]] = [new FakePage(), []];
@@ -74,6 +51,19 @@ test("t5_it_never_acts_while_a_navigation_is_under_way", () => {
   // It was cancelled without a word.
   page.pass(2_000);
   assert.deepEqual(told, ["ended"]);
+});
+
+test("what the page was rendered for is compared at once, with the same patience", () => {
+  const table: [string, string, Change[]][] = [["h1", "h1", []], ["h2", "h1", ["another"]], ["h1", "", ["ended"]], ["", "h1", ["begun"]], ["", "", []]];
+  for (const [rendered, now, expected] of table) {
+    const [page, told]: [FakePage, Change[]] = [new FakePage(), []];
+    page.become(now);
+    watch(page, (change) => told.push(change), rendered);
+    page.pass(499);
+    assert.deepEqual(told, []);
+    page.pass(1);
+    assert.deepEqual(told, expected, `${rendered} ${now}`);
+  }
 });
 
 test("a page that comes back from the history looks, and acts again", () => {

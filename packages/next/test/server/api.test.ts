@@ -11,6 +11,9 @@ process.env.VESTIBULE_URL = "http://gateway.test:3000";
 
 const TICKET = { "x-vestibule-session": "ticket", "x-vestibule-path": "/orders?page=2" };
 
+/** The gateway's word that the session is over. */
+const OVER = { code: "signed_out", title: "Not signed in", status: 401, detail: "Not authenticated" };
+
 const failsWith = (code: string) => (error: unknown) => error instanceof VestibuleError && error.code === code;
 
 test("calls show the ticket, keep nothing, and follow nowhere", async () => {
@@ -86,7 +89,7 @@ test("a path leads nowhere but into the API", async () => {
 });
 
 test("401 in a render leads to where the gateway finds out, and back to the page", async () => {
-  gateway({ "GET /api/v1/x": json({ detail: "expired" }, 401), "DELETE /api/v1/x": json({}, 401) });
+  gateway({ "GET /api/v1/x": json(OVER, 401), "DELETE /api/v1/x": json(OVER, 401) });
   begin(TICKET);
   const to = "/api/auth/expired?next=%2Forders%3Fpage%3D2";
   for (const call of [() => api.get("/x"), () => api.delete("/x"), () => api.stream("/x")]) {
@@ -95,10 +98,29 @@ test("401 in a render leads to where the gateway finds out, and back to the page
 });
 
 test("401 in a Server Action or Route Handler is thrown, and sets no cookie on the way", async () => {
-  gateway({ "GET /api/v1/x": json({ detail: "expired" }, 401) });
+  gateway({ "GET /api/v1/x": json(OVER, 401) });
   const request = begin(TICKET, "action");
   await assert.rejects(api.get("/x"), failsWith("SIGNED_OUT"));
   assert.deepEqual(request.set, []);
+});
+
+test("a 401 of one route, to somebody whose session lives, is an error: the gateway would lead back and forth", async () => {
+  gateway({ "GET /api/v1/x": json({ detail: "A second factor is needed" }, 401) });
+  for (const phase of ["render", "action"] as const) {
+    begin(TICKET, phase);
+    const isRoutes = (error: unknown) => error instanceof VestibuleError && error.status === 401 && error.detail === "A second factor is needed";
+    for (const call of [() => api.get("/x"), () => api.stream("/x")]) {
+      await assert.rejects(call(), (error) => isRoutes(error) && failsWith("FORBIDDEN")(error));
+    }
+  }
+});
+
+test("whoever is nobody is sent to sign in by whatever 401", async () => {
+  gateway({ "GET /api/v1/x": json({ detail: "Not authenticated" }, 401) });
+  begin({ "x-vestibule-path": "/orders" });
+  await assert.rejects(api.get("/x"), (error) => error instanceof Redirect && error.to === "/login?next=%2Forders");
+  begin({}, "action");
+  await assert.rejects(api.get("/x"), failsWith("SIGNED_OUT"));
 });
 
 test("every other refusal is an error of its code, in a render too", async () => {

@@ -74,7 +74,7 @@ test("after a sign-in, the rest of the request acts for the new session, whoever
     "POST /api/v1/notes": json({ id: 1 }),
   });
   await signIn({ username: "ada", password: "secret" });
-  assert.equal((await getSession())?.id, "new");
+  assert.equal((await getSession())?.id, "h1");
   await api.post("/notes", {});
   const { headers } = asked.at(-1) ?? {};
   assert.deepEqual(

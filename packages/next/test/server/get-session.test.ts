@@ -13,6 +13,7 @@ const ours = key("ours");
 const KEYS = { "GET /_vestibule/identity-keys": json({ keys: [ours.jwk] }) };
 const identity = (change: object = {}) => token(ours, { ...claims(Math.floor(Date.now() / 1000)), ...change });
 const user = { id: "7", username: "ada", name: "Ada Lovelace", email: "ada@example.com" };
+const failed = (error: unknown) => error instanceof VestibuleError && error.code === "FAILED" && error.status === 500;
 const unavailable = (error: unknown) => error instanceof VestibuleError && error.code === "UNAVAILABLE";
 
 /** What a request to the site brings. */
@@ -28,26 +29,28 @@ test("the identity header is the session, and without one nobody is signed in", 
   assert.equal(asked[0]?.init.cache, "no-store");
 });
 
-test("a header of another site is nobody's, whatever host the client names itself", async (t) => {
+test("t5_a_header_that_is_refused_is_a_failure_and_never_signed_out_which_would_lead_in_a_circle", async (t) => {
   gateway(KEYS);
-  const warn = t.mock.method(console, "warn", () => {});
-  for (let times = 0; times < 2; times++) {
-    begin(at({ "x-vestibule-identity": identity({ iss: "https://other.test" }) }));
-    assert.equal(await getSession(), null);
+  const error = t.mock.method(console, "error", () => {});
+  const now = Math.floor(Date.now() / 1000);
+  for (const change of [{ iss: "https://other.test" }, { iss: "https://other.test" }, { iat: now - 126, exp: now - 66 }, { iat: now + 66, exp: now + 126 }]) {
+    begin(at({ "x-vestibule-identity": identity(change) }));
+    for (const ask of [getSession, requireSession]) await assert.rejects(ask(), failed);
   }
-  const said = warn.mock.calls.map(({ arguments: said }) => said.join());
-  assert.deepEqual(said, ["@vestibule/next: an identity header was not believed: it is of another site"]);
+  const said = error.mock.calls.map(({ arguments: said }) => said.join());
+  assert.deepEqual(said.map((line) => /believed: (.*?)\./.exec(line)?.[1]), ["it is of another site", "it has expired", "it is not valid yet"]);
+  for (const line of said) assert.match(line, /clocks.*VESTIBULE_URL.*VESTIBULE_SITE/);
 });
 
 test("VESTIBULE_SITE names the site where the host doesn't", async (t) => {
   gateway(KEYS);
-  t.mock.method(console, "warn", () => {});
+  t.mock.method(console, "error", () => {});
   t.after(() => delete process.env.VESTIBULE_SITE);
   process.env.VESTIBULE_SITE = "https://app.test";
   begin({ host: "preview.test", "x-vestibule-identity": identity() });
   assert.deepEqual((await getSession())?.user, user);
   process.env.VESTIBULE_SITE = "http://app.test";
-  assert.equal(await getSession(), null);
+  await assert.rejects(getSession(), failed);
 });
 
 test("er_04_when_the_proxy_could_not_find_out_it_is_unavailable_and_not_signed_out", async () => {
@@ -72,8 +75,9 @@ test("a session cookie in reach is newer than the headers: the gateway is asked 
     ...KEYS,
     "GET /api/auth/get-session": json({ session: { id: "new", expiresAt: "2027-01-01T00:00:00.000Z" }, user: { ...user, image: null } }),
   });
-  begin(at({ "x-vestibule-identity": identity({ username: "old" }), cookie: "theme=dark; vestibule=sealed" }));
-  assert.deepEqual(await getSession(), { id: "new", user, expiresAt: new Date("2027-01-01T00:00:00Z") });
+  begin(at({ "x-vestibule-identity": identity({ username: "old" }), cookie: "theme=dark; vestibule=sealed; vestibule_hint=h1" }));
+  // By the handle that the header has for it too.
+  assert.deepEqual(await getSession(), { id: "h1", user, expiresAt: new Date("2027-01-01T00:00:00Z") });
   assert.deepEqual(asked.map(({ headers }) => headers.get("cookie")), ["vestibule=sealed"]);
 });
 

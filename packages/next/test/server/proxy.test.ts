@@ -147,6 +147,46 @@ test("what the gateway answers itself goes there untouched", async () => {
   assert.deepEqual(asked, []);
 });
 
+test("t5_who_is_signed_in_is_led_on_from_the_forms_and_the_cookies_come_along", async () => {
+  for (const [lines, control] of [[[], "private, no-store"], [[LINE], "private, no-store"]] as const) {
+    const asked = gateway({ [ASK]: signedIn([...lines]) });
+    for (const [path, to] of [["/login?next=%2Fdashboard%2Fa%3Fb%3D1", "/dashboard/a?b=1"], ["/register", "/dashboard"]] as const) {
+      for (const method of ["GET", "HEAD"]) {
+        const { status, headers } = await visit(path, { cookie: "vestibule=sealed" }, method);
+        assert.deepEqual([status, headers.get("location"), headers.get("cache-control")], [303, `http://localhost:3001${to}`, control]);
+        assert.deepEqual(headers.getSetCookie(), lines);
+      }
+    }
+    assert.equal(asked.length, 4);
+  }
+});
+
+test("and who is not has the form, untouched, with what the gateway says of the cookies", async () => {
+  gateway({ [ASK]: signedOut([GONE]) });
+  const dead = await visit("/login?next=%2Fa", { cookie: "vestibule=dead" });
+  assert.deepEqual([isPassedOn(dead), told(dead), dead.headers.getSetCookie(), dead.headers.get("cache-control")], [true, {}, [GONE], "private, no-store"]);
+  const asked = gateway({});
+  const nobody = await visit("/register", { cookie: "theme=dark" });
+  assert.deepEqual([isPassedOn(nobody), nobody.headers.get("cache-control"), asked], [true, null, []]);
+  // Nobody knows: the form is there, and no cookie is touched.
+  const outage = await visit("/login", { cookie: "vestibule=sealed" });
+  assert.deepEqual([isPassedOn(outage), told(outage), outage.headers.getSetCookie()], [true, {}, []]);
+});
+
+test("p4_a_sign_in_that_is_done_leads_nowhere_else", async () => {
+  gateway({ [ASK]: signedIn() });
+  const hostile = ["https://evil.test", "//evil.test", "/\\evil.test", "/.//evil.test", "javascript:alert(1)", "/login?next=%2Flogin", "/api/v1/user/me"];
+  for (const next of hostile) {
+    const answer = await visit(`/login?next=${encodeURIComponent(next)}`, { cookie: "vestibule=sealed" });
+    assert.equal(answer.headers.get("location"), "http://localhost:3001/dashboard", next);
+  }
+});
+
+test("a blank in a deep link stays what it was", async () => {
+  const answer = await visit("/dashboard/a?tab=one&q=a%2Fb+c%2Bd");
+  assert.equal(answer.headers.get("location"), `http://localhost:3001/login?next=${encodeURIComponent("/dashboard/a?tab=one&q=a%2Fb%20c%2Bd")}`);
+});
+
 test("a setting that is missing is an error at once, signed in or not", async (t) => {
   t.after(() => Object.assign(process.env, { VESTIBULE_KEY: "app-key", VESTIBULE_PROTECT: '["/dashboard","/api/mine"]' }));
   delete process.env.VESTIBULE_KEY;
