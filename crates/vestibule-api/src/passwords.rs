@@ -137,8 +137,18 @@ impl Queue {
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |arena| {
-            if !answer.is_closed() {
-                let _ = answer.send(work(arena));
+            if answer.is_closed() {
+                return;
+            }
+            let busy = gauge!("vestibule_hash_busy");
+            busy.increment(1);
+            // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(arena)));
+            // Before the answer: whoever has it may read the counts while this thread still gives way to others.
+            busy.decrement(1);
+            match outcome {
+                Ok(outcome) => drop(answer.send(outcome)),
+                Err(_) => tracing::error!("a password check panicked"),
             }
         });
         {
@@ -160,13 +170,7 @@ impl Queue {
         loop {
             match self.next(arena.is_taken()) {
                 Next::Job(job) => {
-                    let busy = gauge!("vestibule_hash_busy");
-                    busy.increment(1);
-                    // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
-                    if catch_unwind(AssertUnwindSafe(|| job(&mut arena))).is_err() {
-                        tracing::error!("a password check panicked");
-                    }
-                    busy.decrement(1);
+                    job(&mut arena);
                     arena.shrink();
                 }
                 Next::Nothing => arena = Arena::default(),
