@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
 
+use crate::bench;
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
 use crate::{peers, tools};
@@ -14,7 +15,7 @@ use crate::{peers, tools};
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Step {
-    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, npm and Python packages.
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, valgrind, npm and Python packages.
     Tools,
     /// Format of the Rust code.
     Format,
@@ -33,6 +34,8 @@ pub(crate) enum Step {
     Browser,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
+    /// Instructions of a request, piece by piece, against their limits (docs/performance.md).
+    Counts,
 }
 
 /// Runs every step.
@@ -97,6 +100,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
+            tools::valgrind()?;
             packages(&browser_tests(top))?;
             packages(&peer_tests(top))
         }
@@ -119,6 +123,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
         Step::Peers => play_alone(top),
+        Step::Counts => bench::hold_counts(top),
     }
 }
 
@@ -133,6 +138,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::proxies()
         }
         Step::Soak => tools::postgres(),
+        Step::Counts => tools::valgrind(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
@@ -200,8 +206,12 @@ fn with_build(
 fn build(example: &str, top: &Path) -> Result<String, Failure> {
     let what = format!("build --locked --package vestibule --bin vestibule --example {example}");
     run(cargo(&what, top))?;
-    let folder =
-        metadata(top)?["target_directory"].as_str().map(|folder| format!("{folder}/debug"));
+    Ok(target(top)?.join("debug").display().to_string())
+}
+
+/// The folder of everything that is built.
+pub(crate) fn target(top: &Path) -> Result<PathBuf, Failure> {
+    let folder = metadata(top)?["target_directory"].as_str().map(PathBuf::from);
     folder.ok_or_else(|| Failure("cargo metadata names no target directory".to_owned()))
 }
 
