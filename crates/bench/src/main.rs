@@ -1,9 +1,18 @@
 //! How fast Vestibule is: pieces of it alone, the whole beside others, and what the machine could do at best.
 //! `cargo xtask bench` builds and runs this; docs/performance.md says how to read it.
 
+mod clock;
+mod compare;
 mod fixture;
+mod load;
+mod measure;
+mod peers;
 mod pieces;
+mod process;
+mod raw;
 mod servers;
+mod stage;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +37,8 @@ enum Task {
     Piece { piece: pieces::Piece, times: usize, folder: PathBuf },
     /// Serves what the others are measured with.
     Serve { kind: servers::Kind },
+    /// Measures servers beside others, and prints a table with the goals.
+    Measure(measure::Measure),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -36,6 +47,7 @@ async fn main() -> ExitCode {
         Task::Prepare { folder } => fixture::prepare(&folder).await,
         Task::Piece { piece, times, folder } => pieces::run(piece, times, &folder).await,
         Task::Serve { kind } => servers::serve(kind).await,
+        Task::Measure(asked) => measure::measure(&asked).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,6 +56,12 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what is being done, for somebody who waits.
+#[expect(clippy::print_stderr, reason = "a tool for a terminal")]
+pub(crate) fn progress(doing: &str) {
+    eprintln!("  {doing}");
 }
 
 #[expect(clippy::print_stderr, reason = "a tool for a terminal")]
