@@ -196,7 +196,10 @@ impl Connection {
         let mut part = [0; 4096];
         match self.stream.read(&mut part)? {
             0 => Err("a connection was closed before the end of an answer".into()),
-            length => Ok(self.read.extend_from_slice(&part[..length])),
+            length => {
+                self.read.extend_from_slice(&part[..length]);
+                Ok(())
+            }
         }
     }
 }

