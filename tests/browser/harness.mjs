@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
 
-import { launch, startForeign, startReal, startStage } from "./servers.mjs";
+import { launch, startForeign, startReal, startStage, startUi } from "./servers.mjs";
 
 /**
  * @typedef {import("playwright-core").Page} Page
@@ -29,7 +29,7 @@ after(async () => (await launched)?.close());
 /** A fresh profile at `site` with one tab, and what it sees.
  * @param {string} site
  * @param {BrowserOptions} options */
-async function open(site, options) {
+export async function open(site, options) {
   const context = await (await browser()).newContext({ baseURL: site, locale: "en-GB", ...options });
   context.setDefaultTimeout(LONGEST);
   /** @type {Seen} */
@@ -59,12 +59,16 @@ async function open(site, options) {
 
 /** A test on a stage. Script errors and breaches of the content policy fail it, wherever they come from.
  * @param {string} name
- * @param {BrowserOptions & { breaches?: true }} options of the browser; `breaches`: they are what is tested
- * @param {(scene: Scene) => Promise<void>} body */
-export function test(name, options, body) {
-  const { breaches = false, ...browserOptions } = options;
+ * @param {BrowserOptions & { breaches?: true, ui?: string }} options of the browser; `breaches`: they are what is tested; `ui`: the
+ *   script of a UI behind the stage
+ * @param {(scene: Scene) => Promise<void>} body
+ * @param {(args: string[]) => Promise<import("./servers.mjs").Stage>} start */
+export function test(name, options, body, start = startStage) {
+  const { breaches = false, ui, ...browserOptions } = options;
   nodeTest(name, { timeout: 60_000 }, async (t) => {
-    const stage = await startStage();
+    const behind = ui && (await startUi(ui));
+    if (behind) t.after(behind.end);
+    const stage = await start(behind ? ["--ui", behind.origin] : []);
     t.after(stage.end);
     /** @type {Opened[]} */
     const opened = [];

@@ -6,17 +6,11 @@
 import { mkdir, rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
+import { LOOKS } from "./looks.mjs";
 import { ada, enrol, field, signIn, submitLogin, submitRegistration } from "./people.mjs";
 import { launch, startStage } from "./servers.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
-
-const LOOKS = /** @type {const} */ ({
-  light: { colorScheme: "light", viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: "dark", viewport: { width: 1280, height: 800 } },
-  narrow: { colorScheme: "light", viewport: { width: 320, height: 640 } },
-  "narrow-dark": { colorScheme: "dark", viewport: { width: 320, height: 640 } },
-});
 
 /** How to get to each page of a stranger.
  * @type {Record<string, (page: Page) => Promise<unknown>>} */

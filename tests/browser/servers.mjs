@@ -7,16 +7,18 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
-const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+export const BUILD = process.env.VESTIBULE_BUILD ?? fileURLToPath(new URL("../../target/debug", import.meta.url));
 
 /** Only what a program needs: no setting of whoever runs the tests may reach it. */
 const ENVIRONMENT = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR };
@@ -48,12 +50,12 @@ function start(program, args, more = {}) {
  * @typedef {Awaited<ReturnType<typeof startStage>>} Stage
  */
 
-/** Vestibule with a clock that stands still until it is moved.
+/** Vestibule with a clock that stands still until it is moved. People go to `site`; the gateway itself is at `gateway`.
  * @param {string[]} [args] */
 export async function startStage(args = []) {
   const { child, ended, line } = start("examples/stage", args);
-  /** @type {{ site: string, api: string }} */
-  const { site, api } = JSON.parse(await line());
+  /** @type {{ site: string, gateway: string, api: string, nextKey: string }} */
+  const { site, gateway, api, nextKey } = JSON.parse(await line());
   /** @param {string} command */
   const tell = async (command) => {
     child.stdin.write(`${command}\n`);
@@ -63,8 +65,10 @@ export async function startStage(args = []) {
   };
   return {
     site,
+    gateway,
+    nextKey,
     api: `${api}/api/v1`,
-    /** Moves the clock. @param {number} seconds */
+    /** Moves the clock. @param {number} seconds @returns {Promise<{ now: number }>} */
     advance: (seconds) => tell(`advance ${seconds}`),
     down: () => tell("api down"),
     up: () => tell("api up"),
@@ -120,6 +124,42 @@ export async function startFastapi() {
   return { site, api, end };
 }
 
+/** The files of the app in docs/better-auth.md: each block that begins with its name. They are put where they find the packages.
+ * @returns the folder that has `src` */
+export async function documented() {
+  const folder = join(HERE, "node_modules", ".documented");
+  const text = await readFile(join(HERE, "../../docs/better-auth.md"), "utf8");
+  const blocks = [...text.matchAll(/^```tsx?\n\/\/ (src\/\S+)\n([^]*?)^```$/gm)];
+  assert.ok(blocks.length >= 3, "the documentation has an app");
+  for (const [, name, code] of blocks) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), code);
+  }
+  return folder;
+}
+
+/** A UI of one page, whose script is bundled as front ends are; it answers every path.
+ * @param {string} script in this folder; it may import `@/…`, which is what the documentation has under that name */
+export async function startUi(script) {
+  const source = await documented();
+  const { outputFiles } = await build({
+    entryPoints: [join(HERE, script)],
+    absWorkingDir: HERE,
+    alias: { "@": join(source, "src") },
+    jsx: "automatic",
+    bundle: true,
+    format: "iife",
+    write: false,
+    logLevel: "warning",
+  });
+  const page = '<!doctype html><html lang="en"><title>App</title><div id="root"></div><script src="/app.js"></script></html>';
+  const server = createServer(({ url }, response) => {
+    const [kind, body] = url === "/app.js" ? ["text/javascript", outputFiles[0].contents] : ["text/html", page];
+    response.writeHead(200, { "content-type": `${kind}; charset=utf-8` }).end(body);
+  });
+  return listening(server, "localhost");
+}
+
 /** Somebody else's site: it answers every path with `html`.
  * @param {string} html
  * @param {"localhost" | "127.0.0.1"} host the first is another origin of the same site, the second another site */
@@ -127,6 +167,11 @@ export async function startForeign(html, host = "localhost") {
   const server = createServer((_, response) => {
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(html);
   });
+  return listening(server, host);
+}
+
+/** @param {import("node:http").Server} server @param {string} host */
+async function listening(server, host) {
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const end = async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 
 import { test } from "./harness.mjs";
 import { ada, enrol, field, grace, sees, seesLogin, sessionCookie, signIn, signOutButton, submitLogin } from "./people.mjs";
+import { hasToken, inReach } from "./secrets.mjs";
 
 test("C1 CK-01 CK-06: the session is in one cookie that scripts can't read", {}, async ({ page, stage }) => {
   await enrol(stage.api, ada);
@@ -15,33 +16,6 @@ test("C1 CK-01 CK-06: the session is in one cookie that scripts can't read", {},
     assert.ok(value.length + name.length <= 4096, "CK-04");
   }
 });
-
-/** What a script of the page could get hold of.
- * @param {import("playwright-core").Page} page */
-const inReach = (page) =>
-  page.evaluate(async () => ({
-    cookies: document.cookie,
-    storage: JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)]),
-    databases: (await indexedDB.databases()).length,
-    caches: (await caches.keys()).length,
-    workers: (await navigator.serviceWorker.getRegistrations()).length,
-    page: document.documentElement.outerHTML,
-    globals: JSON.stringify(Object.values(window).filter((value) => typeof value === "string")),
-  }));
-
-/** Every text that is in this one: itself, and what its longer words are in base64, twice over.
- * @param {string} text
- * @returns {string[]} */
-function readings(text, depth = 2) {
-  const words = depth > 0 ? (text.match(/[\w+/-]{16,}/g) ?? []) : [];
-  const inner = words.map((word) => Buffer.from(word.replaceAll("-", "+").replaceAll("_", "/"), "base64").toString("latin1"));
-  return [text, ...inner.flatMap((text) => readings(text, depth - 1))];
-}
-
-/** What is never told to a browser: a signed token or part of one, in any reading.
- * @param {string} text */
-const hasToken = (text) =>
-  readings(text).some((reading) => /eyJ[\w-]{8,}|"alg"\s*:|"jti"\s*:|"token_type"|access_token|refresh_token|Bearer /.test(reading));
 
 test("the search for tokens finds what the API itself answers", {}, async ({ stage }) => {
   await enrol(stage.api, ada);

@@ -164,17 +164,27 @@ impl Settings {
     }
 
     fn route(&self, method: &Method, path: &CanonicalPath) -> Leads {
-        let ours = ["/login", "/register", "/logout", "/health", "/ready"];
-        if ours.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/") {
+        let ours = ["/login", "/register", "/logout", "/health", "/ready"].into_iter();
+        let of_uis = ["/api/auth/expired", "/api/auth/_empty", "/api/auth/_resolve"];
+        let mut ours = ours.chain(of_uis);
+        if ours.any(|own| own == path.as_str()) || path.as_str().starts_with("/_vestibule/") {
             return Leads::Inside;
         }
         let usual = ["/api/v1/** = api", "/** = ui"].map(|text| text.parse().expect("a route"));
         let all = self.routes.iter().chain(&usual);
-        let mut covering = all.filter(|route| pattern(route).matches(path));
+        let is_within = |path: &str| path == "/api/auth" || path.starts_with("/api/auth/");
+        let is_clients = is_within(path.as_str());
+        let mut covering = all.filter(|route| {
+            pattern(route).matches(path) && (!is_clients || is_within(&route.path))
+        });
         let takes = |route: &&RouteSpec| {
             route.methods.is_empty() || route.methods.iter().any(|one| one == method.as_str())
         };
-        covering.find(takes).map_or(Leads::Nowhere, |route| Leads::To(Box::new(route.clone())))
+        match covering.find(takes) {
+            Some(route) => Leads::To(Box::new(route.clone())),
+            None if is_clients => Leads::Inside,
+            None => Leads::Nowhere,
+        }
     }
 
     fn needs_session(&self, path: &CanonicalPath, leads: &Leads) -> bool {

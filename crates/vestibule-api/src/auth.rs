@@ -6,7 +6,7 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use vestibule_types::{SignedIn, User};
+use vestibule_types::{Account, SignedIn, UserId};
 
 use crate::Api;
 use crate::body::{FromFields, Valid};
@@ -14,7 +14,7 @@ use crate::error::ApiError;
 
 /// A live, unrevoked access token of an existing account was shown.
 pub(crate) struct CurrentUser {
-    pub(crate) user: Arc<User>,
+    pub(crate) account: Arc<Account>,
     pub(crate) sid: String,
 }
 
@@ -24,7 +24,7 @@ impl FromRequestParts<Api> for CurrentUser {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let current = api.current(bearer(&parts.headers)?).await?;
         if let Some(signed_in) = parts.extensions.get::<SignedIn>() {
-            signed_in.is(current.user.id);
+            signed_in.is(current.account.user.id);
         }
         Ok(current)
     }
@@ -40,13 +40,23 @@ impl Api {
     async fn current(&self, token: &str) -> Result<CurrentUser, ApiError> {
         let now = self.0.clock.now();
         let claims = self.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
-        let user = self.0.store.live_user(claims.uid, &claims.sid, now).await?;
-        let user = user.ok_or(ApiError::BadBearer)?;
-        Ok(CurrentUser { user, sid: claims.sid })
+        let account = self.0.store.live_user(claims.uid, &claims.sid, now).await?;
+        let account = account.ok_or(ApiError::BadBearer)?;
+        Ok(CurrentUser { account, sid: claims.sid })
     }
 }
 
 impl CurrentUser {
+    /// The account's number.
+    pub(crate) fn id(&self) -> UserId {
+        self.account.user.id
+    }
+
+    /// The account's name, as it is now.
+    pub(crate) fn username(&self) -> &str {
+        &self.account.user.username
+    }
+
     /// Whether its session began lately enough for what a stolen one must not do (LG-05).
     ///
     /// # Errors
@@ -83,7 +93,7 @@ pub(crate) struct Owner(pub(crate) CurrentUser);
 
 impl Owner {
     async fn of_path(current: CurrentUser, username: &str, api: &Api) -> Result<Self, ApiError> {
-        if username == current.user.username {
+        if username == current.username() {
             return Ok(Self(current));
         }
         match api.0.store.user_named(username).await? {

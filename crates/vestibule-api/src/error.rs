@@ -1,11 +1,12 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sqlx::postgres::PgDatabaseError;
-use vestibule_types::{Detail, FieldError};
+use vestibule_types::{Detail, FieldError, Invalid};
 
+use crate::budget::Throttled;
 use crate::passwords::Busy;
 use crate::problem::Kind;
-use crate::throttle::Throttled;
+use crate::store::Taken;
 
 /// Why the identity API can't start.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +58,8 @@ pub(crate) enum ApiError {
     #[error("some fields are not valid")]
     Fields(Vec<FieldError>),
     /// A value that another account has.
-    #[error("{0}")]
-    Taken(&'static str),
+    #[error("{}", sentence(*.0))]
+    Taken(Taken),
     #[error("There was an error parsing the body")]
     Unreadable,
     #[error("The body is too large")]
@@ -73,6 +74,20 @@ pub(crate) enum ApiError {
     /// Ours to mend. The cause is logged, once, here; the caller learns only the status.
     #[error("Internal Server Error")]
     Database(#[from] sqlx::Error),
+}
+
+impl From<Taken> for ApiError {
+    fn from(taken: Taken) -> Self {
+        Self::Taken(taken)
+    }
+}
+
+/// As the contract has it.
+fn sentence(taken: Taken) -> &'static str {
+    match taken {
+        Taken::Email => "Email is already registered",
+        Taken::Username => "Username not available",
+    }
 }
 
 impl From<Throttled> for ApiError {
@@ -135,6 +150,21 @@ impl ApiError {
         }
     }
 
+    /// The fields that problem details name: a sentence is for people.
+    fn fields(&self) -> Option<Vec<FieldError>> {
+        match self {
+            Self::Fields(fields) => Some(fields.clone()),
+            Self::Taken(taken) => {
+                let field = match taken {
+                    Taken::Email => "email",
+                    Taken::Username => "username",
+                };
+                Some(vec![Invalid::new("taken", sentence(*taken)).of(field)])
+            }
+            _ => None,
+        }
+    }
+
     fn detail(self) -> Detail {
         match self {
             Self::Fields(fields) => Detail::fields(fields),
@@ -153,7 +183,8 @@ impl IntoResponse for ApiError {
         }
         let is_for_gateways = matches!(self, Self::NotAGateway);
         let (kind, seconds, challenge) = (self.kind(), self.retry_after(), self.challenge());
-        let mut response = kind.refuse(self.detail());
+        let fields = self.fields();
+        let mut response = kind.refuse(self.detail(), fields);
         let headers = response.headers_mut();
         headers.extend(seconds.map(|seconds| (header::RETRY_AFTER, HeaderValue::from(seconds))));
         headers.extend(challenge.map(|scheme| (header::WWW_AUTHENTICATE, scheme)));

@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod budget;
 mod client;
 mod counts;
 mod error;
@@ -14,6 +15,7 @@ mod keeping_up;
 mod keys;
 mod legacy;
 mod lives;
+mod name_limit;
 mod passwords;
 mod problem;
 mod refresh;
@@ -39,6 +41,7 @@ pub use store::{
 };
 
 use keeping_up::KeepingUp;
+use name_limit::NameLimit;
 use passwords::Hasher;
 use refresh_limit::RefreshLimit;
 use store::Ending;
@@ -55,6 +58,7 @@ struct Parts {
     hasher: Hasher,
     throttle: LoginThrottle,
     refresh_limit: RefreshLimit,
+    name_limit: NameLimit,
     settings: ApiSettings,
     clock: Clock,
     keeping_up: KeepingUp,
@@ -75,6 +79,7 @@ impl Api {
         let issuer = Issuer::new(keys, settings.access_ttl);
         let throttle = LoginThrottle::new(settings.throttle);
         let refresh_limit = RefreshLimit::new(settings.throttle, settings.access_ttl);
+        let name_limit = NameLimit::new(settings.throttle);
         let hasher = Hasher::start()?;
         let keeping_up = KeepingUp::start(&store, &clock).await?;
         Ok(Self(Arc::new(Parts {
@@ -83,6 +88,7 @@ impl Api {
             hasher,
             throttle,
             refresh_limit,
+            name_limit,
             settings,
             clock,
             keeping_up,

@@ -1,9 +1,11 @@
-//! Hashing passwords, and its bound: own threads, memory taken once, a short queue that refuses when full.
+//! Hashing passwords, and its bound: own threads of low priority, each with memory that it keeps while there is work, and a short
+//! queue that refuses when full.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -28,8 +30,15 @@ const MOST_PASSES: u32 = 8;
 const MOST_LANES: u32 = 4;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 
+/// By how much the threads that hash are nicer than those that answer.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// Jobs that may wait for each thread: about two seconds' worth.
 const QUEUE_PER_THREAD: usize = 64;
+
+/// How long a thread without work keeps its memory. Taking it anew costs a login 5 ms.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// The queue is full: try again in a moment.
 #[derive(Debug, Eq, PartialEq, thiserror::Error)]
@@ -45,17 +54,18 @@ pub(crate) enum Checked {
     RightUpgrade(String),
 }
 
-/// A fixed number of threads that hash, one arena of 19 MiB each (PW-07).
+/// A fixed number of threads that hash, with an arena each (PW-07).
 pub(crate) struct Hasher {
     queue: Arc<Queue>,
 }
 
-type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
+type Job = Box<dyn FnOnce(&mut Arena) + Send>;
 
 struct Queue {
     jobs: Mutex<Jobs>,
     wake: Condvar,
     most: usize,
+    kept: Duration,
 }
 
 #[derive(Default)]
@@ -64,14 +74,27 @@ struct Jobs {
     closed: bool,
 }
 
+/// What a thread finds when it looks for work.
+enum Next {
+    Job(Job),
+    /// Nothing, for as long as memory is kept.
+    Nothing,
+    End,
+}
+
 impl Hasher {
     pub(crate) fn start() -> Result<Self, StartError> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         gauge!("vestibule_hash_slots").set(threads as f64);
+        Self::with(threads, KEPT)
+    }
+
+    fn with(threads: usize, kept: Duration) -> Result<Self, StartError> {
         let queue = Arc::new(Queue {
             jobs: Mutex::default(),
             wake: Condvar::new(),
             most: threads * QUEUE_PER_THREAD,
+            kept,
         });
         for number in 0..threads {
             let queue = queue.clone();
@@ -110,12 +133,22 @@ impl Queue {
     /// Runs `work` on one of the threads. A caller that goes away leaves the queue.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
+        work: impl FnOnce(&mut Arena) -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |arena| {
-            if !answer.is_closed() {
-                let _ = answer.send(work(arena));
+            if answer.is_closed() {
+                return;
+            }
+            let busy = gauge!("vestibule_hash_busy");
+            busy.increment(1);
+            // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(arena)));
+            // Before the answer: whoever has it may read the counts while this thread still gives way to others.
+            busy.decrement(1);
+            match outcome {
+                Ok(outcome) => drop(answer.send(outcome)),
+                Err(_) => tracing::error!("a password check panicked"),
             }
         });
         {
@@ -132,29 +165,40 @@ impl Queue {
     }
 
     fn work(&self) {
-        let mut arena = vec![Block::default(); MEMORY_KIB as usize];
-        while let Some(job) = self.next() {
-            let busy = gauge!("vestibule_hash_busy");
-            busy.increment(1);
-            // A panic costs its own caller an answer, not everybody a thread (PW-08, RL-08).
-            if catch_unwind(AssertUnwindSafe(|| job(&mut arena))).is_err() {
-                tracing::error!("a password check panicked");
+        give_way();
+        let mut arena = Arena::default();
+        loop {
+            match self.next(arena.is_taken()) {
+                Next::Job(job) => {
+                    job(&mut arena);
+                    arena.shrink();
+                }
+                Next::Nothing => arena = Arena::default(),
+                Next::End => return,
             }
-            busy.decrement(1);
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self, has_memory: bool) -> Next {
         let mut jobs = self.lock();
         loop {
             if let Some(job) = jobs.waiting.pop_front() {
                 gauge!("vestibule_hash_queue").set(jobs.waiting.len() as f64);
-                return Some(job);
+                return Next::Job(job);
             }
             if jobs.closed {
-                return None;
+                return Next::End;
             }
-            jobs = self.wake.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+            if !has_memory {
+                jobs = self.wake.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = self.wake.wait_timeout(jobs, self.kept);
+            let (again, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+            if waited.timed_out() && again.waiting.is_empty() && !again.closed {
+                return Next::Nothing;
+            }
+            jobs = again;
         }
     }
 
@@ -163,7 +207,46 @@ impl Queue {
     }
 }
 
-fn hash(password: &Password, arena: &mut [Block]) -> String {
+/// Puts what this thread does behind everything that answers within a millisecond.
+fn give_way() {
+    // Elsewhere it would be the whole process that gives way (setpriority(2), "C library/kernel differences").
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "passwords are checked with the priority of everything else");
+    }
+}
+
+/// Memory to hash in, taken when it is needed.
+///
+/// Its room is that of the largest hash that is granted, for two reasons: it never moves, and no allocator keeps a piece of that size
+/// for itself, as the C library might one of 19 MiB, but gives it back to the system. What no hash has touched is only address space.
+#[derive(Default)]
+struct Arena(Vec<Block>);
+
+impl Arena {
+    /// So many blocks, at most [`MOST_MEMORY_KIB`]; what they hold does not matter.
+    fn blocks(&mut self, count: usize) -> &mut [Block] {
+        self.0.reserve_exact(MOST_MEMORY_KIB as usize - self.0.len());
+        if self.0.len() < count {
+            self.0.resize(count, Block::default());
+        }
+        &mut self.0[..count]
+    }
+
+    fn is_taken(&self) -> bool {
+        self.0.capacity() > 0
+    }
+
+    /// Gives back what a hash of our own does not need.
+    fn shrink(&mut self) {
+        if self.0.len() > MEMORY_KIB as usize {
+            *self = Self::default();
+        }
+    }
+}
+
+fn hash(password: &Password, arena: &mut Arena) -> String {
     let mut salt = [0_u8; 16];
     SystemRandom::new().fill(&mut salt).expect("the system's random generator works");
     let params =
@@ -179,7 +262,7 @@ fn current_prefix() -> String {
     format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")
 }
 
-fn check(password: &Password, stored: Option<&str>, arena: &mut [Block]) -> Checked {
+fn check(password: &Password, stored: Option<&str>, arena: &mut Arena) -> Checked {
     let Some(stored) = stored else {
         let _same_cost = hash(password, arena);
         return Checked::Wrong;
@@ -191,7 +274,7 @@ fn check(password: &Password, stored: Option<&str>, arena: &mut [Block]) -> Chec
     }
 }
 
-fn check_argon2(password: &Password, stored: &str, arena: &mut [Block]) -> Checked {
+fn check_argon2(password: &Password, stored: &str, arena: &mut Arena) -> Checked {
     match argon2_matches(password, stored, arena) {
         None => {
             tracing::error!("a stored password hash can't be read: its owner can't sign in");
@@ -205,15 +288,10 @@ fn check_argon2(password: &Password, stored: &str, arena: &mut [Block]) -> Check
 }
 
 /// Whether `password` made `stored`; `None` if `stored` is malformed or asks for too much.
-fn argon2_matches(password: &Password, stored: &str, arena: &mut [Block]) -> Option<bool> {
+fn argon2_matches(password: &Password, stored: &str, arena: &mut Arena) -> Option<bool> {
     let (parsed, params) = argon2_parts(stored)?;
     let (salt, expected) = (parsed.salt?, parsed.hash?);
-    let digest = if params.block_count() <= arena.len() {
-        argon2id(params, &password.normalized(), salt.as_ref(), arena)?
-    } else {
-        let mut larger = vec![Block::default(); params.block_count()];
-        argon2id(params, &password.normalized(), salt.as_ref(), &mut larger)?
-    };
+    let digest = argon2id(params, &password.normalized(), salt.as_ref(), arena)?;
     Some(verify_slices_are_equal(&digest, expected.as_bytes()).is_ok())
 }
 
@@ -240,9 +318,9 @@ pub(crate) fn is_readable(stored: &str) -> bool {
 }
 
 /// The 32-byte Argon2id digest; `None` if salt or parameters are out of range.
-fn argon2id(params: Params, password: &[u8], salt: &[u8], arena: &mut [Block]) -> Option<[u8; 32]> {
+fn argon2id(params: Params, password: &[u8], salt: &[u8], arena: &mut Arena) -> Option<[u8; 32]> {
     let mut digest = [0_u8; 32];
-    let memory = &mut arena[..params.block_count()];
+    let memory = arena.blocks(params.block_count());
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(password, salt, &mut digest, memory)
         .ok()?;
@@ -251,7 +329,7 @@ fn argon2id(params: Params, password: &[u8], salt: &[u8], arena: &mut [Block]) -
 
 /// Hashes that the FastAPI backend made. They only see 72 bytes, so a longer password is verified as it was
 /// there but not taken over (PW-09).
-fn check_bcrypt(password: &Password, stored: &str, arena: &mut [Block]) -> Checked {
+fn check_bcrypt(password: &Password, stored: &str, arena: &mut Arena) -> Checked {
     if !is_bcrypt(stored) {
         tracing::error!("a stored password hash can't be read: its owner can't sign in");
         let _same_cost = hash(password, arena);
@@ -281,15 +359,15 @@ fn is_bcrypt(stored: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use argon2::Block;
+    use std::time::Duration;
+
     use proptest::prelude::*;
     use vestibule_types::Password;
 
-    use super::{Busy, Checked, Hasher, MEMORY_KIB, check, hash, is_readable};
+    use super::{Arena, Busy, Checked, Hasher, MEMORY_KIB, check, hash, is_readable};
 
-    fn arena() -> Vec<Block> {
-        vec![Block::default(); MEMORY_KIB as usize]
-    }
+    /// By then everything has happened that will.
+    const LIMIT: Duration = Duration::from_secs(20);
 
     fn word() -> Password {
         Password::typed("Str1ngst!")
@@ -297,7 +375,7 @@ mod tests {
 
     #[test]
     fn pw_06_a_hash_names_its_parameters_and_verifies() {
-        let mut arena = arena();
+        let mut arena = Arena::default();
         let stored = hash(&word(), &mut arena);
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert_eq!(check(&word(), Some(&stored), &mut arena), Checked::Right);
@@ -307,7 +385,7 @@ mod tests {
 
     #[test]
     fn pw_06_a_hash_of_older_parameters_is_replaced_at_login() {
-        let mut arena = arena();
+        let mut arena = Arena::default();
         let older = "$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHRzYWx0$";
         let params = argon2::Params::new(4096, 3, 1, None).unwrap();
         let digest = super::argon2id(params, b"Str1ngst!", b"somesaltsalt", &mut arena).unwrap();
@@ -320,7 +398,7 @@ mod tests {
 
     #[test]
     fn pw_09_a_bcrypt_hash_is_verified_and_replaced() {
-        let mut arena = arena();
+        let mut arena = Arena::default();
         let bcrypt = bcrypt::hash("Str1ngst!", 4).unwrap();
         assert!(bcrypt.starts_with("$2b$04$"));
         let Checked::RightUpgrade(new) = check(&word(), Some(&bcrypt), &mut arena) else {
@@ -332,7 +410,7 @@ mod tests {
 
     #[test]
     fn pw_09_beyond_72_bytes_bcrypt_verifies_as_it_did_but_is_not_upgraded() {
-        let mut arena = arena();
+        let mut arena = Arena::default();
         let bcrypt = bcrypt::hash("b".repeat(72), 4).unwrap();
         let check =
             |password: &str, arena: &mut _| check(&Password::typed(password), Some(&bcrypt), arena);
@@ -343,7 +421,7 @@ mod tests {
 
     #[test]
     fn pw_08_greedy_or_malformed_hashes_are_wrong_and_take_no_memory() {
-        let mut arena = arena();
+        let mut arena = Arena::default();
         for stored in [
             "",
             "$",
@@ -372,7 +450,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(20))]
         #[test]
         fn pw_08_any_stored_text_is_survived(stored in "\\$(2[aby]|argon2id)\\$\\PC{0,70}") {
-            prop_assert_eq!(check(&word(), Some(&stored), &mut arena()), Checked::Wrong);
+            prop_assert_eq!(check(&word(), Some(&stored), &mut Arena::default()), Checked::Wrong);
         }
     }
 
@@ -399,8 +477,41 @@ mod tests {
             }
             assert_eq!(hasher.check(word().into(), None).await, Ok(Checked::Wrong));
         };
-        let limit = std::time::Duration::from_secs(20);
-        tokio::time::timeout(limit, all).await.expect("there are threads left");
+        tokio::time::timeout(LIMIT, all).await.expect("there are threads left");
+    }
+
+    #[tokio::test]
+    async fn pw_07_memory_is_taken_by_the_first_password_and_goes_when_none_come() {
+        let hasher = Hasher::with(1, Duration::ZERO).unwrap();
+        let has_memory = || hasher.queue.run(|arena| arena.is_taken());
+        assert_eq!(has_memory().await, Ok(false));
+        assert_eq!(hasher.check(word().into(), None).await, Ok(Checked::Wrong));
+        // Who asks before the thread has looked round finds it still there.
+        let gone = async { while has_memory().await.unwrap() {} };
+        tokio::time::timeout(LIMIT, gone).await.expect("it is given back");
+
+        let hasher = Hasher::with(1, LIMIT).unwrap();
+        assert_eq!(hasher.check(word().into(), None).await, Ok(Checked::Wrong));
+        let kept = hasher.queue.run(|arena| arena.0.len()).await;
+        assert_eq!(kept, Ok(MEMORY_KIB as usize), "it is kept for the next");
+    }
+
+    #[tokio::test]
+    async fn pw_08_what_a_larger_hash_took_is_not_kept() {
+        let hasher = Hasher::with(1, LIMIT).unwrap();
+        let stored = format!("$argon2id$v=19$m=65536,t=1,p=1$c29tZXNhbHRzYWx0${}", "A".repeat(43));
+        assert_eq!(hasher.check(word().into(), Some(stored)).await, Ok(Checked::Wrong));
+        assert_eq!(hasher.queue.run(|arena| arena.is_taken()).await, Ok(false));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn pw_07_those_who_hash_give_way_to_everybody_else() {
+        let hasher = Hasher::start().unwrap();
+        let priority = |_: &mut Arena| rustix::process::getpriority_process(None).unwrap();
+        let ours = rustix::process::getpriority_process(None).unwrap();
+        let theirs = hasher.queue.run(priority).await;
+        assert_eq!(theirs, Ok((ours + super::NICENESS).min(19)));
     }
 
     async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {

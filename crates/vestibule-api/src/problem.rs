@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use vestibule_types::{Detail, DetailKind, PROBLEM_JSON, ProblemDetails};
+use vestibule_types::{Detail, DetailKind, FieldError, PROBLEM_JSON, ProblemDetails};
 
 /// What kind of refusal it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,28 +79,33 @@ impl Kind {
         Self { status, code, title }
     }
 
-    /// The answer, as the contract has it.
-    pub(crate) fn refuse(&'static self, detail: Detail) -> Response {
+    /// The answer, as the contract has it. `fields` are for problem details, which have them apart.
+    pub(crate) fn refuse(
+        &'static self,
+        detail: Detail,
+        fields: Option<Vec<FieldError>>,
+    ) -> Response {
         let mut response = (self.status, Json(&detail)).into_response();
-        response.extensions_mut().insert(Refused(self, detail));
+        response.extensions_mut().insert(Refused(self, detail, fields));
         response
     }
 }
 
 /// What a response says, for [`on_request`].
 #[derive(Clone)]
-struct Refused(&'static Kind, Detail);
+struct Refused(&'static Kind, Detail, Option<Vec<FieldError>>);
 
 /// Gives refusals the form that the request asks for.
 pub(crate) async fn on_request(request: Request, next: Next) -> Response {
     let (is_wanted, id) = (is_wanted(request.headers()), request_id(request.headers()));
     let mut response = next.run(request).await;
-    if let Some(Refused(kind, detail)) = response.extensions_mut().remove().filter(|_| is_wanted) {
+    let refused = response.extensions_mut().remove().filter(|_| is_wanted);
+    if let Some(Refused(kind, detail, fields)) = refused {
         let kind_of_body = HeaderValue::from_static(PROBLEM_JSON);
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, kind_of_body);
-        *response.body_mut() = Json(details(kind, detail, id)).into_response().into_body();
+        *response.body_mut() = Json(details(kind, detail, fields, id)).into_response().into_body();
     }
     response
 }
@@ -119,13 +124,18 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     Some(headers.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 
-fn details(kind: &Kind, detail: Detail, id: Option<String>) -> ProblemDetails {
-    let (sentence, errors) = match detail.detail {
-        DetailKind::Text(sentence) => (sentence, None),
-        DetailKind::Fields(errors) => ("Some fields are not valid.".to_owned(), Some(errors)),
+fn details(
+    kind: &Kind,
+    detail: Detail,
+    fields: Option<Vec<FieldError>>,
+    id: Option<String>,
+) -> ProblemDetails {
+    let sentence = match detail.detail {
+        DetailKind::Text(sentence) => sentence,
+        DetailKind::Fields(_) => "Some fields are not valid.".to_owned(),
     };
     let mut details = ProblemDetails::new(kind.status.as_u16(), kind.code, kind.title, sentence);
-    (details.instance, details.errors) = (id, errors);
+    (details.instance, details.errors) = (id, fields);
     details
 }
 

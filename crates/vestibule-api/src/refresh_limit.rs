@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::throttle::Throttled;
+use crate::budget::Throttled;
 
 /// Most new tokens of one session in a window.
 const MOST: u32 = 30;

@@ -17,7 +17,7 @@ pub struct ApiSettings {
     /// How long after its login a session may change who its owner is and where he is signed in, in seconds
     /// (LG-05). None: as long as it lives.
     pub fresh_login: Option<i64>,
-    /// Whether login attempts, and new refresh tokens of one session, are limited.
+    /// Whether login attempts, new refresh tokens of one session, and usernames asked about are limited.
     pub throttle: bool,
     /// Web origins that may call with credentials (CORS). None: no CORS headers at all.
     pub cors_origins: Vec<String>,

@@ -2,14 +2,14 @@
 //! before the hash starts and given back when the password was right (TH-02), so that a person who
 //! signs in is never counted, and a stranger spends only the budget of his own address.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
+
+use crate::budget::{Buckets, Budget, Throttled, network_of};
 
 /// Wrong passwords for one account from one address: ten at once, then one in 30 seconds.
 const PAIR: Budget = Budget { burst: 10.0, per_second: 1.0 / 30.0 };
@@ -17,53 +17,34 @@ const PAIR: Budget = Budget { burst: 10.0, per_second: 1.0 / 30.0 };
 /// Wrong passwords from one address, whatever the account: 60 at once, then one in 3 seconds.
 const ADDRESS: Budget = Budget { burst: 60.0, per_second: 1.0 / 3.0 };
 
-/// Most addresses and pairs remembered; beyond it the fullest budgets are forgotten (RL-07).
-const MOST_BUCKETS: usize = 100_000;
-
 /// How long an attempt waits for others of the same account and address that are under way.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Too many attempts; the seconds after which the next is looked at.
-#[derive(Debug, Eq, PartialEq, thiserror::Error)]
-#[error("too many attempts, try again in {0} s")]
-pub(crate) struct Throttled(pub(crate) u64);
-
 /// Counts login attempts; `off` admits everything.
 pub(crate) struct LoginThrottle {
-    buckets: Option<Arc<Buckets>>,
+    counts: Option<Arc<Counts>>,
 }
 
-struct Buckets {
+struct Counts {
     state: Mutex<State>,
     settled: Notify,
 }
 
-#[derive(Default)]
 struct State {
-    pairs: HashMap<(u64, IpAddr), Bucket>,
-    addresses: HashMap<IpAddr, Bucket>,
-}
-
-struct Budget {
-    burst: f64,
-    per_second: f64,
-}
-
-struct Bucket {
-    left: f64,
-    at: i64,
-    under_way: u32,
+    pairs: Buckets<(u64, IpAddr)>,
+    addresses: Buckets<IpAddr>,
 }
 
 /// An admitted attempt. Dropped without [`Attempt::forgive`], it stays counted.
 pub(crate) struct Attempt {
-    buckets: Option<(Arc<Buckets>, (u64, IpAddr))>,
+    counts: Option<(Arc<Counts>, (u64, IpAddr))>,
 }
 
 impl LoginThrottle {
     pub(crate) fn new(on: bool) -> Self {
-        let buckets = || Arc::new(Buckets { state: Mutex::default(), settled: Notify::new() });
-        Self { buckets: on.then(buckets) }
+        let state = || State { pairs: Buckets::new(PAIR), addresses: Buckets::new(ADDRESS) };
+        let counts = || Arc::new(Counts { state: Mutex::new(state()), settled: Notify::new() });
+        Self { counts: on.then(counts) }
     }
 
     /// Admits an attempt on `account` (a digest: of the account's number, or of a name nobody has) from
@@ -74,13 +55,13 @@ impl LoginThrottle {
         address: IpAddr,
         now: i64,
     ) -> Result<Attempt, Throttled> {
-        let Some(buckets) = &self.buckets else { return Ok(Attempt { buckets: None }) };
+        let Some(counts) = &self.counts else { return Ok(Attempt { counts: None }) };
         let key = (account, network_of(address));
         let admitted = timeout(PATIENCE, async {
             loop {
-                let mut settled = std::pin::pin!(buckets.settled.notified());
+                let mut settled = std::pin::pin!(counts.settled.notified());
                 settled.as_mut().enable();
-                let taken = buckets.state().take(key, now);
+                let taken = counts.state().take(key, now);
                 match taken {
                     Taken::Admitted => return Ok(()),
                     Taken::Refused(seconds) => return Err(Throttled(seconds)),
@@ -89,31 +70,33 @@ impl LoginThrottle {
             }
         });
         admitted.await.unwrap_or(Err(Throttled(1)))?;
-        Ok(Attempt { buckets: Some((buckets.clone(), key)) })
+        Ok(Attempt { counts: Some((counts.clone(), key)) })
     }
 }
 
 impl Attempt {
     /// The attempt was right, or was never looked at: it does not count.
     pub(crate) fn forgive(self) {
-        if let Some((buckets, key)) = &self.buckets {
-            buckets.state().give_back(key);
+        if let Some((counts, key)) = &self.counts {
+            let mut state = counts.state();
+            state.pairs.give_back(key);
+            state.addresses.give_back(&key.1);
         }
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some((buckets, key)) = &self.buckets {
-            if let Some(pair) = buckets.state().pairs.get_mut(key) {
-                pair.under_way = pair.under_way.saturating_sub(1);
+        if let Some((counts, key)) = &self.counts {
+            if let Some(under_way) = counts.state().pairs.under_way(key) {
+                *under_way = under_way.saturating_sub(1);
             }
-            buckets.settled.notify_waiters();
+            counts.settled.notify_waiters();
         }
     }
 }
 
-impl Buckets {
+impl Counts {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,71 +110,17 @@ enum Taken {
 
 impl State {
     fn take(&mut self, key: (u64, IpAddr), now: i64) -> Taken {
-        make_room(&mut self.pairs, &PAIR, now);
-        make_room(&mut self.addresses, &ADDRESS, now);
-        let pair = self.pairs.entry(key).or_insert_with(|| Bucket::full(&PAIR, now));
-        let address = self.addresses.entry(key.1).or_insert_with(|| Bucket::full(&ADDRESS, now));
-        let wait = pair.wait(&PAIR, now).max(address.wait(&ADDRESS, now));
-        if wait == 0 {
-            pair.left -= 1.0;
-            pair.under_way += 1;
-            address.left -= 1.0;
-            Taken::Admitted
-        } else if pair.under_way > 0 {
-            Taken::UnderWay
-        } else {
-            Taken::Refused(wait)
+        let wait = self.pairs.wait(key, now).max(self.addresses.wait(key.1, now));
+        let under_way = self.pairs.under_way(&key).map_or(0, |count| *count);
+        if wait > 0 {
+            return if under_way > 0 { Taken::UnderWay } else { Taken::Refused(wait) };
         }
-    }
-
-    fn give_back(&mut self, key: &(u64, IpAddr)) {
-        if let Some(pair) = self.pairs.get_mut(key) {
-            pair.left = (pair.left + 1.0).min(PAIR.burst);
+        self.pairs.take(&key);
+        self.addresses.take(&key.1);
+        if let Some(under_way) = self.pairs.under_way(&key) {
+            *under_way += 1;
         }
-        if let Some(address) = self.addresses.get_mut(&key.1) {
-            address.left = (address.left + 1.0).min(ADDRESS.burst);
-        }
-    }
-}
-
-impl Bucket {
-    fn full(budget: &Budget, now: i64) -> Self {
-        Self { left: budget.burst, at: now, under_way: 0 }
-    }
-
-    /// Seconds until an attempt is free; 0 if one is. A clock that steps back refills nothing.
-    fn wait(&mut self, budget: &Budget, now: i64) -> u64 {
-        let elapsed = (now - self.at).max(0) as f64;
-        self.left = (self.left + elapsed * budget.per_second).min(budget.burst);
-        self.at = now;
-        let missing = 1.0 - self.left;
-        if missing <= f64::EPSILON { 0 } else { (missing / budget.per_second).ceil() as u64 }
-    }
-}
-
-/// Forgets budgets that are full again, and if that is not enough, half of the rest.
-fn make_room<K: Eq + Hash>(buckets: &mut HashMap<K, Bucket>, budget: &Budget, now: i64) {
-    if buckets.len() < MOST_BUCKETS {
-        return;
-    }
-    buckets.retain(|_, bucket| bucket.wait(budget, now) > 0 || bucket.left < budget.burst);
-    if buckets.len() >= MOST_BUCKETS {
-        let mut keep = false;
-        buckets.retain(|_, bucket| {
-            keep = !keep;
-            keep || bucket.under_way > 0
-        });
-    }
-}
-
-/// One subscriber: an IPv4 address, or a /64 of IPv6.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => {
-            let [a, b, c, d, ..] = six.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        four => four,
+        Taken::Admitted
     }
 }
 
@@ -200,7 +129,8 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
-    use super::{LoginThrottle, MOST_BUCKETS, Throttled};
+    use super::{LoginThrottle, Throttled};
+    use crate::budget::MOST_BUCKETS;
 
     const NOW: i64 = 1_000_000;
 
@@ -304,8 +234,8 @@ mod tests {
             let bytes = (number as u32).to_be_bytes();
             let _ = throttle.admit(number, IpAddr::from(bytes), NOW).await;
         }
-        let buckets = throttle.buckets.as_ref().unwrap().state();
-        assert!(buckets.pairs.len() <= MOST_BUCKETS && buckets.addresses.len() <= MOST_BUCKETS);
+        let state = throttle.counts.as_ref().unwrap().state();
+        assert!(state.pairs.len() <= MOST_BUCKETS && state.addresses.len() <= MOST_BUCKETS);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::requests::path_segment;
 use crate::session::SessionUser;
 
 /// A user as an API tells of one, whatever it calls the fields ([`crate::Dialect`]).
@@ -17,6 +18,23 @@ pub struct Account {
     pub email: Option<String>,
     /// Where the picture is; empty if the API tells none.
     pub profile_image_url: String,
+    /// What else is known of it.
+    pub facts: AccountFacts,
+}
+
+/// What only some APIs tell of an account. Moments are RFC 3339 in UTC with three digits of a second.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct AccountFacts {
+    /// When it was made.
+    pub created_at: Option<String>,
+    /// When it was last changed.
+    pub updated_at: Option<String>,
+    /// Whether the address is known to be its owner's.
+    pub email_verified: bool,
+    /// Its tier.
+    pub tier_id: Option<i64>,
+    /// Whether it may do everything.
+    pub is_superuser: Option<bool>,
 }
 
 /// An account's identity: a number, as ours and the brief's are, or a text such as a UUID.
@@ -30,6 +48,19 @@ pub enum AccountId {
 }
 
 impl Account {
+    /// An account of which an API has told nothing but that it is there.
+    pub(crate) fn named(username: &str, name: &str, email: &str) -> Self {
+        let email = Some(email.to_owned()).filter(|email| !email.is_empty());
+        let id = AccountId::Text(Box::default());
+        let (username, name) = (username.to_owned(), name.to_owned());
+        SessionUser { id, username, name, email }.into()
+    }
+
+    /// Where the API changes and deletes it, below its prefix.
+    pub fn path(&self) -> String {
+        format!("/user/{}", path_segment(&self.username))
+    }
+
     /// What a session keeps of it.
     pub(crate) fn snapshot(&self) -> SessionUser {
         SessionUser {
@@ -45,7 +76,8 @@ impl From<SessionUser> for Account {
     /// As far as a session remembers it.
     fn from(user: SessionUser) -> Self {
         let SessionUser { id, username, name, email } = user;
-        Self { id, username, name, email, profile_image_url: String::new() }
+        let (profile_image_url, facts) = Default::default();
+        Self { id, username, name, email, profile_image_url, facts }
     }
 }
 

@@ -8,11 +8,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::json;
 use tower::Layer as _;
 
 use crate::arrival::{peer, turned_away};
+use crate::better_auth;
 use crate::caching::make_private;
 use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
@@ -27,6 +28,7 @@ use crate::route::TokenPolicy;
 use crate::same_origin::{self, CrossSite};
 use crate::session::SessionChange;
 use crate::site::Site;
+use crate::toward_ui::{self, SessionPolicy, guest};
 use crate::visitor::Visitor;
 
 impl Gateway {
@@ -35,6 +37,8 @@ impl Gateway {
         let routes = Router::new()
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
+            .merge(better_auth::router(self))
+            .merge(toward_ui::router(self))
             .merge(pages)
             .fallback(async || Problem::NOT_FOUND)
             .method_not_allowed_fallback(async || Problem::METHOD);
@@ -73,23 +77,34 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
     let now = gateway.0.clock.now();
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
-    if check_origin(&gateway.0.site, &head.method, &head.headers, is_socket, has_cookie).is_err() {
+    let plan = gateway.0.plan.load_full();
+    let way = match head.headers.contains_key("next-action") {
+        true => plan.way_of_action(&head.method, &path),
+        false => plan.way(&head.method, &path),
+    };
+    if let Some(refusal) = from_another_site(&gateway.0.site, &head, &way, is_socket, has_cookie) {
         tracing::info!(path = path.as_str(), "a request from another site was refused");
-        return Problem::CROSS_SITE.into_response();
+        return refusal;
     }
     let is_doubled = opened == Opened::Doubled;
-    let visitor = visitor(&gateway, opened, &head, now);
+    let visitor = match guest(&gateway, &plan, &way, &head, has_cookie, now) {
+        Ok(guest) => guest.unwrap_or_else(|| visitor(&gateway, opened, &head, now)),
+        Err(problem) => return problem.into_response(),
+    };
     head.extensions.insert(visitor.clone());
 
-    let plan = gateway.0.plan.load_full();
-    let way = plan.way(&head.method, &path);
     let is_guarded = plan.guards(&path, &way);
-    let mut response = match admit(&gateway, &visitor, &path, &way, is_guarded, &head).await {
+    let told = match &way {
+        Way::Theirs(route) => toward_ui::told(route, path.as_str(), is_guarded),
+        _ => SessionPolicy::None,
+    };
+    let needs = Needs { is_guarded, told };
+    let mut response = match admit(&gateway, &visitor, &path, &way, needs, &head).await {
         Ok(()) => {
             let request = Request::from_parts(head, body);
             match way {
-                Way::Ours => next.run(request).await,
-                Way::Theirs(route) => pass_on(&gateway, &visitor, &route, request).await,
+                Way::Ours | Way::BetterAuth => next.run(request).await,
+                Way::Theirs(route) => pass_on(&gateway, &visitor, &route, told, request).await,
                 Way::OtherMethods(allow) => {
                     ([(header::ALLOW, allow)], Problem::METHOD).into_response()
                 }
@@ -111,6 +126,27 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
 /// Whoever could have these passed on would learn what we add, or be led elsewhere (GW-09).
 pub(crate) fn is_never_answered(method: &Method) -> bool {
     matches!(*method, Method::TRACE | Method::CONNECT)
+}
+
+/// What a request is told that another site may have made: by the rule of the site. The Better Auth client's has some
+/// more, and words of its own for all.
+fn from_another_site(
+    site: &Site,
+    head: &Parts,
+    way: &Way,
+    is_socket: bool,
+    has_cookie: bool,
+) -> Option<Response> {
+    let Parts { method, uri, headers, .. } = head;
+    let general = check_origin(site, method, headers, is_socket, has_cookie);
+    match way {
+        Way::BetterAuth => {
+            let is_call = better_auth::is_call(method, uri.path());
+            let told = better_auth::origin::check(method, headers, site, is_call, general);
+            told.err().map(IntoResponse::into_response)
+        }
+        _ => general.err().map(|CrossSite| Problem::CROSS_SITE.into_response()),
+    }
 }
 
 pub(crate) fn check_origin(
@@ -148,17 +184,29 @@ pub(crate) fn visitor(gateway: &Gateway, opened: Opened, head: &Parts, now: i64)
     Visitor::new(session, change, peer(head), &head.headers, hint, now)
 }
 
+/// What a request needs a session for.
+#[derive(Clone, Copy)]
+struct Needs {
+    /// Without one, it goes no further.
+    is_guarded: bool,
+    /// What its upstream is told of one.
+    told: SessionPolicy,
+}
+
 /// The guard asks for a valid session, never for a cookie (GW-07), and lets nobody in on knowledge that is
 /// too old (RV-03); a call to the API needs none, since the API checks by itself. Before a page is made, by us
-/// or by the UI, the session is made fresh: while a page renders, nobody can set a cookie.
+/// or by the UI, the session is made fresh: while a page renders, nobody can set a cookie. So it is before anything for which
+/// the UI is told who asks.
 async fn admit(
     gateway: &Gateway,
     visitor: &Visitor,
     path: &CanonicalPath,
     way: &Way,
-    is_guarded: bool,
+    needs: Needs,
     head: &Parts,
 ) -> Result<(), Response> {
+    let Needs { is_guarded, told } = needs;
+    let is_told = told != SessionPolicy::None;
     let wants = Wants::of(path.as_str(), &head.headers);
     let route = match way {
         Way::Theirs(route) => Some(route),
@@ -169,14 +217,16 @@ async fn admit(
         same_origin::check_read(&head.headers, wants == Wants::Page && !is_call)
             .map_err(|_| Problem::CROSS_SITE.into_response())?;
     }
-    let is_page_of_theirs = route.is_some() && !is_call && wants == Wants::Page;
-    let is_made_fresh = is_guarded || is_page_of_theirs && visitor.session().is_some();
+    let is_page_of_theirs = route.is_some_and(|route| route.session == SessionPolicy::None)
+        && !is_call
+        && wants == Wants::Page;
+    let is_made_fresh = is_guarded || (is_page_of_theirs || is_told) && visitor.session().is_some();
     if !is_made_fresh {
         return Ok(());
     }
     let is_identity = route.is_some_and(|route| route.is_identity);
     let is_unknown = || gateway.0.revoked.standing() == Standing::Unknown;
-    if is_guarded && !is_identity && visitor.session().is_some() && is_unknown() {
+    if (is_guarded || is_told) && !is_identity && visitor.session().is_some() && is_unknown() {
         return Err(Problem::STALE.into_response());
     }
     let may_enter = async {
@@ -199,24 +249,13 @@ async fn admit(
 
 /// Carries out what becomes of the cookie.
 pub(crate) fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Response) -> Response {
-    let now = gateway.0.clock.now();
-    let (change, since) = visitor.change();
-    let change = match change {
-        SessionChange::Replace(session) if gateway.is_ended(&session) => SessionChange::End,
-        SessionChange::Replace(session) if now - since > session.late_after() => {
-            SessionChange::Keep
-        }
-        change => change,
-    };
-    let lines = match gateway.0.cookie.write(&change, now) {
+    if visitor.is_guest() {
+        response.headers_mut().remove(header::SET_COOKIE);
+        return response;
+    }
+    let lines = match cookie_lines(gateway, visitor) {
         Ok(lines) => lines,
-        Err(error) => {
-            tracing::error!(%error, "a session could not be stored");
-            return match error {
-                CookieError::TooLarge { .. } => Problem::SESSION_TOO_LARGE.into_response(),
-                _ => Problem::INTERNAL.into_response(),
-            };
-        }
+        Err(problem) => return problem.into_response(),
     };
     if !lines.is_empty() {
         // A kept copy of this answer would hand one person's session to the next.
@@ -229,4 +268,30 @@ pub(crate) fn finish(gateway: &Gateway, visitor: &Visitor, mut response: Respons
     // For whoever turns a problem into a page: it says whether the session is kept.
     response.extensions_mut().insert(visitor.clone());
     response
+}
+
+/// The `Set-Cookie` lines that carry out what becomes of the visitor's cookie.
+///
+/// # Errors
+/// [`Problem`] if the session can't be stored.
+pub(crate) fn cookie_lines(
+    gateway: &Gateway,
+    visitor: &Visitor,
+) -> Result<Vec<HeaderValue>, Problem> {
+    let now = gateway.0.clock.now();
+    let (change, since) = visitor.change();
+    let change = match change {
+        SessionChange::Replace(session) if gateway.is_ended(&session) => SessionChange::End,
+        SessionChange::Replace(session) if now - since > session.late_after() => {
+            SessionChange::Keep
+        }
+        change => change,
+    };
+    gateway.0.cookie.write(&change, now).map_err(|error| {
+        tracing::error!(%error, "a session could not be stored");
+        match error {
+            CookieError::TooLarge { .. } => Problem::SESSION_TOO_LARGE,
+            CookieError::NoRandomness(_) => Problem::INTERNAL,
+        }
+    })
 }

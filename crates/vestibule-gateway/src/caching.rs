@@ -1,7 +1,8 @@
 //! What caches between us and the browser may keep (CK-07).
 
+use axum::response::Response;
 use http::header::{AGE, CACHE_CONTROL, EXPIRES, PRAGMA, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Makes an answer private, if it was made for a request that carried a session (`had_session`). It may be shared only
 /// on a route that is `cacheable`, where the upstream says `public` in so many words and sets no cookie.
@@ -14,6 +15,31 @@ pub(crate) fn private_unless(headers: &mut HeaderMap, had_session: bool, cacheab
 /// Whether a path has files that are the same for everybody: what Next.js builds bears a hash of its content.
 pub(crate) fn is_static(path: &str) -> bool {
     path.starts_with("/_next/static/")
+}
+
+/// Whether a path has a file that is the same for everybody: one of a build, or, where no session is needed, one that
+/// pages are made of, by its ending.
+pub(crate) fn is_file(path: &str, is_guarded: bool) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    is_static(path) || !is_guarded && FILES.iter().any(|file| ending.eq_ignore_ascii_case(file))
+}
+
+/// Endings of styles, scripts, pictures, fonts and sounds. Documents and data are not among them: these may be
+/// somebody's.
+const FILES: [&str; 22] = [
+    "avif", "bmp", "css", "eot", "gif", "ico", "jpeg", "jpg", "js", "map", "mjs", "mp3", "mp4",
+    "ogg", "otf", "png", "svg", "ttf", "webm", "webp", "woff", "woff2",
+];
+
+/// A redirect that says nothing of it is not kept: Next.js sends some without a word, and browsers go by them later
+/// (contract: Next.js, N6).
+pub(crate) fn make_redirect_unkept(response: &mut Response) {
+    let status = response.status();
+    let is_redirect = status.is_redirection() && status != StatusCode::NOT_MODIFIED;
+    if is_redirect && !response.headers().contains_key(CACHE_CONTROL) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }
 
 /// No cache keeps the answer, whatever it goes by.
@@ -110,6 +136,27 @@ mod tests {
             private_unless(&mut headers, true, true);
             let is_kept = headers == map(fields);
             assert_eq!(is_kept, is_public, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_pages_are_made_of_are_known_by_their_ending_where_no_session_is_needed() {
+        for (path, open, guarded) in [
+            ("/_next/static/chunks/a.js", true, true),
+            ("/logo.png", true, false),
+            ("/fonts/a.b.WOFF2", true, false),
+            ("/favicon.ico", true, false),
+            ("/", false, false),
+            ("/png", false, false),
+            ("/logo.png/", false, false),
+            ("/logo.png/edit", false, false),
+            ("/report.pdf", false, false),
+            ("/data.json", false, false),
+            ("/page.rsc", false, false),
+            ("/logo.png;v=1", false, false),
+        ] {
+            assert_eq!(is_file(path, false), open, "{path}");
+            assert_eq!(is_file(path, true), guarded, "{path}");
         }
     }
 

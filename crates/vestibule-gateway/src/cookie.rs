@@ -97,7 +97,8 @@ impl SessionCookie {
         String::from_utf8_lossy(hint.unwrap_or_default()).into_owned()
     }
 
-    fn open(&self, value: &[u8], now: i64) -> Opened {
+    /// What one value of the cookie says.
+    pub(crate) fn open(&self, value: &[u8], now: i64) -> Opened {
         let Ok(text) = std::str::from_utf8(value) else { return Opened::Broken };
         let plaintext = match self.sealer.open(text) {
             Ok(plaintext) => plaintext,
@@ -176,24 +177,7 @@ impl SessionCookie {
 
     /// Takes our cookies out of a request and leaves the others as they are (GW-04).
     pub fn strip(&self, headers: &mut HeaderMap) {
-        let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
-        headers.remove(COOKIE);
-        for line in lines.into_iter().filter_map(|line| self.stripped(line)) {
-            headers.append(COOKIE, line);
-        }
-    }
-
-    fn stripped(&self, line: HeaderValue) -> Option<HeaderValue> {
-        let is_ours = |part: &&[u8]| self.owns(trimmed(name_of(part)));
-        let parts = || line.as_bytes().split(|byte| *byte == b';');
-        if !parts().any(|part| is_ours(&part)) {
-            return Some(line);
-        }
-        let kept: Vec<&[u8]> = parts().filter(|part| !is_ours(part)).collect();
-        match trimmed(&kept.join(&b';')) {
-            b"" => None,
-            kept => Some(HeaderValue::from_bytes(kept).expect("parts of a value are a value")),
-        }
+        take_out(headers, |name| self.owns(name));
     }
 
     /// Whether a cookie of this name is ours to set: in any case, and under either scheme's spelling,
@@ -201,6 +185,28 @@ impl SessionCookie {
     pub fn owns(&self, name: &[u8]) -> bool {
         let mut names = HTTPS_NAMES.iter().chain(&HTTP_NAMES);
         names.any(|ours| name.eq_ignore_ascii_case(ours.as_bytes()))
+    }
+}
+
+/// Takes the cookies of these names out of a request and leaves the others as they are.
+pub(crate) fn take_out(headers: &mut HeaderMap, is_unwanted: impl Fn(&[u8]) -> bool) {
+    let lines: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
+    headers.remove(COOKIE);
+    for line in lines.into_iter().filter_map(|line| without(line, &is_unwanted)) {
+        headers.append(COOKIE, line);
+    }
+}
+
+fn without(line: HeaderValue, is_unwanted: impl Fn(&[u8]) -> bool) -> Option<HeaderValue> {
+    let is_out = |part: &&[u8]| is_unwanted(trimmed(name_of(part)));
+    let parts = || line.as_bytes().split(|byte| *byte == b';');
+    if !parts().any(|part| is_out(&part)) {
+        return Some(line);
+    }
+    let kept: Vec<&[u8]> = parts().filter(|part| !is_out(part)).collect();
+    match trimmed(&kept.join(&b';')) {
+        b"" => None,
+        kept => Some(HeaderValue::from_bytes(kept).expect("parts of a value are a value")),
     }
 }
 

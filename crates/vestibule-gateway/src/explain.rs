@@ -8,6 +8,7 @@ use crate::browser::is_never_answered;
 use crate::path::CanonicalPath;
 use crate::plan::{Plan, Way};
 use crate::route::{HostPolicy, Route, Size, TokenPolicy};
+use crate::toward_ui::{SessionPolicy, told};
 
 /// What becomes of a request, line by line; each line is what it is about, and what is so.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -47,6 +48,10 @@ impl Plan {
             Way::Ours if path.as_str().starts_with("/_vestibule/") => {
                 said.push(("route", "Vestibule's own files".to_owned()));
             }
+            Way::BetterAuth => said.push((
+                "route",
+                "Vestibule's answers to the Better Auth client; a route within /api/auth goes before".to_owned(),
+            )),
             Way::Ours => {
                 said.push(("route", "Vestibule's own pages, or 404 where it has none".to_owned()))
             }
@@ -58,7 +63,10 @@ impl Plan {
                 let target = route.target(&uri);
                 match route.is_identity && self.dialect.is_entrance(target.path()) {
                     true => said.push(("route", NOT_PASSED_ON.to_owned())),
-                    false => said.extend(self.of_route(route, &target)),
+                    false => {
+                        let told = told(route, path.as_str(), self.guards(&path, &way));
+                        said.extend(self.of_route(route, &target, told));
+                    }
                 }
             }
         }
@@ -66,7 +74,12 @@ impl Plan {
         Explanation(said)
     }
 
-    fn of_route(&self, route: &Route, target: &Uri) -> Vec<(&'static str, String)> {
+    fn of_route(
+        &self,
+        route: &Route,
+        target: &Uri,
+        told: SessionPolicy,
+    ) -> Vec<(&'static str, String)> {
         let token = match route.token {
             TokenPolicy::Attach => format!(
                 "the visitor's access token, kept fresh, as {}; none while signed out",
@@ -99,6 +112,9 @@ impl Plan {
                 format!("{} s for the head of an answer, {silence}", route.patience.as_secs()),
             ),
         ];
+        if route.session != SessionPolicy::None {
+            said.push(("visitor", of_visitor(told).to_owned()));
+        }
         if !route.roles.is_empty() {
             said.push(("roles", format!("one of {}, else 403", route.roles.join(", "))));
         }
@@ -126,6 +142,17 @@ impl Plan {
             _ => self.reason(path),
         };
         format!("needed: {why}; without one, pages lead to /login and scripts get 401")
+    }
+}
+
+fn of_visitor(told: SessionPolicy) -> &'static str {
+    match told {
+        SessionPolicy::None => "nothing is told: files are the same for everybody",
+        SessionPolicy::Identity => "the path, and who it is, signed",
+        SessionPolicy::Ticket => "the path; who it is, signed; a ticket for calls to the API",
+        SessionPolicy::Token => {
+            "the path; who it is, signed; a ticket for calls to the API; the access token as Authorization: Bearer and the cookie access_token"
+        }
     }
 }
 
@@ -161,6 +188,30 @@ mod tests {
             let plan = Plan::new(PlanSettings { dialect, ..PlanSettings::new(api.clone()) });
             let said = plan.unwrap().explain(&Method::GET, "/api/v1/x").to_string();
             assert!(said.contains(&format!("kept fresh, as {shown}")), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_ui_is_told_of_its_visitor_is_said() {
+        let api = Upstream::at(&Url::parse("http://127.0.0.1:9").unwrap()).unwrap();
+        for (ui_session, path, said) in [
+            (SessionPolicy::None, "/shop", None),
+            (SessionPolicy::Identity, "/shop", Some("the path, and who it is, signed")),
+            (SessionPolicy::Ticket, "/shop", Some("a ticket for calls to the API")),
+            (SessionPolicy::Token, "/shop", Some("and the cookie access_token")),
+            (SessionPolicy::Token, "/logo.png", Some("files are the same for everybody")),
+            (SessionPolicy::Token, "/dashboard/me.png", Some("and the cookie access_token")),
+            (SessionPolicy::Ticket, "/api/v1/user/me", None),
+        ] {
+            let settings = PlanSettings {
+                ui: Some(api.clone()),
+                ui_session,
+                ..PlanSettings::new(api.clone())
+            };
+            let told = Plan::new(settings).unwrap().explain(&Method::GET, path).to_string();
+            let line = told.lines().find(|line| line.starts_with("  visitor  "));
+            assert_eq!(line.is_some(), said.is_some(), "{told}");
+            assert!(line.is_none_or(|line| line.ends_with(said.unwrap_or_default())), "{told}");
         }
     }
 }

@@ -4,13 +4,13 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONNECTION, EXPECT, TRAILER, UPGRADE};
+use http::header::{CONNECTION, ETAG, EXPECT, TRAILER, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::upgrade::{OnUpgrade, on};
 
-use crate::caching::{is_static, make_private, private_unless};
+use crate::caching::{is_static, make_private, make_redirect_unkept, private_unless};
 use crate::gateway::{Gateway, NoAnswer, Payload};
 use crate::headers::{self, Crossing};
 use crate::passage::Stopping;
@@ -19,20 +19,22 @@ use crate::plan::Way;
 use crate::problem::Problem;
 use crate::route::{HostPolicy, Route, TokenPolicy};
 use crate::stream::{Over, Socket, Until, over};
+use crate::toward_ui::{self, SessionPolicy};
 use crate::upstream::{Fault, TakesTrailers, Upload};
 use crate::visitor::Visitor;
 
 /// Largest body that is held for a second try, in bytes (GW-14).
 const HELD: u64 = 64 * 1024;
 
-/// Passes a request on by its route.
+/// Passes a request on by its route, whose upstream is `told` of the visitor.
 pub(crate) async fn pass_on(
     gateway: &Gateway,
     visitor: &Visitor,
     route: &Route,
+    told: SessionPolicy,
     request: Request,
 ) -> Response {
-    let answer = carry(gateway, visitor, route, request).await;
+    let answer = carry(gateway, visitor, route, told, request).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     response.extensions_mut().insert(route.passage());
     response
@@ -42,22 +44,24 @@ async fn carry(
     gateway: &Gateway,
     visitor: &Visitor,
     route: &Route,
+    told: SessionPolicy,
     mut request: Request,
 ) -> Result<Response, Problem> {
     let (method, target) = (request.method().clone(), route.target(request.uri()));
     // Signing in, staying and out are the gateway's own and never pass raw.
     if route.is_identity && gateway.dialect().is_entrance(target.path()) {
-        return Err(Problem::NOT_FOUND);
+        return toward_ui::entrance(gateway, request).await;
     }
     if request.body().size_hint().lower() > route.body_limit {
         return Err(Problem::BODY_TOO_LARGE);
     }
     let stopping = request.extensions().get::<Stopping>().cloned();
-    let is_file = is_static(request.uri().path());
+    let is_of_build = is_static(request.uri().path());
     let client = is_websocket(&request).then(|| on(&mut request));
     let (request, upload) = Upload::watch(request, route.body_limit);
 
-    let answer = send(gateway, visitor, route, request, client.is_some()).await;
+    let is_introduced = told != SessionPolicy::None && visitor.session().is_some();
+    let answer = send(gateway, visitor, route, told, request, client.is_some()).await;
     let mut response = answer.map_err(|no| match upload.fault() {
         Some(Fault::TooLarge) => Problem::BODY_TOO_LARGE,
         Some(Fault::Client) => Problem::BAD_BODY,
@@ -67,11 +71,22 @@ async fn carry(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switch(gateway, route, client, response, over);
     }
+    toward_ui::adopt(gateway, visitor, told, response.headers_mut()).await;
     clean(gateway, route, response.headers_mut());
-    if route.token == TokenPolicy::Attach && !route.cacheable {
+    if told != SessionPolicy::None {
+        toward_ui::catch_up(gateway, visitor);
+        make_redirect_unkept(&mut response);
+        headers::protect(response.headers_mut());
+    }
+    if is_introduced {
         make_private(response.headers_mut());
-    } else if !is_file {
-        private_unless(response.headers_mut(), visitor.session().is_some(), route.cacheable);
+        response.headers_mut().remove(ETAG);
+    } else if route.token == TokenPolicy::Attach && !route.cacheable {
+        make_private(response.headers_mut());
+    } else if !is_of_build {
+        // Where others are told of the visitor and this one is not, it is a file (G9).
+        let is_cacheable = route.cacheable || told < route.session;
+        private_unless(response.headers_mut(), visitor.session().is_some(), is_cacheable);
     }
     if route.is_identity && response.status().is_success() {
         follow_account(gateway, visitor, &method, target.path()).await;
@@ -96,11 +111,14 @@ async fn send(
     gateway: &Gateway,
     visitor: &Visitor,
     route: &Route,
+    told: SessionPolicy,
     request: Request,
     is_upgrade: bool,
 ) -> Result<Response, NoAnswer> {
     let (parts, body) = request.into_parts();
-    let outgoing = outgoing(gateway, visitor, route, parts, is_upgrade);
+    let asked = parts.uri.clone();
+    let mut outgoing = outgoing(gateway, visitor, route, parts, is_upgrade);
+    toward_ui::introduce(gateway, visitor, told, &asked, outgoing.headers_mut());
     let way = route.way();
     if route.token != TokenPolicy::Attach || visitor.session().is_none() {
         return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
@@ -235,7 +253,8 @@ impl Gateway {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers.clone();
-        let response = pass_on(self, visitor, &route, request).await;
+        let told = toward_ui::told(&route, path.as_str(), false);
+        let response = pass_on(self, visitor, &route, told, request).await;
         (response.status() != StatusCode::NOT_FOUND).then_some(response)
     }
 }

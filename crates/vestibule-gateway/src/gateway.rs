@@ -30,6 +30,7 @@ use crate::seal::SealKeys;
 use crate::session::{Session, SpreadKey};
 use crate::site::Site;
 use crate::tokens::Tokens;
+use crate::toward_ui::TowardUi;
 use crate::upstream::{Outage, PATIENCE, Upstream};
 use crate::visitor::Visitor;
 
@@ -48,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) site: Site,
     pub(crate) api: Upstream,
     pub(crate) cookie: SessionCookie,
+    pub(crate) toward_ui: TowardUi,
     pub(crate) plan: ArcSwap<Plan>,
     pub(crate) hosts: Hosts,
     pub(crate) trusted: TrustedHops,
@@ -91,6 +93,7 @@ impl Gateway {
         let GatewaySettings { site, plan, max_stale, hops } = settings;
         Self(Arc::new(Parts {
             cookie: SessionCookie::new(&site, keys),
+            toward_ui: TowardUi::new(&site, keys),
             spread: SpreadKey::new(keys),
             plan: ArcSwap::from_pointee(plan),
             hosts: Hosts::new(&site, hops.also_hosts),
@@ -240,7 +243,11 @@ impl Gateway {
             if !self.is_nobody(visitor, &session.access).await? {
                 return Ok(response);
             }
-            self.forget(visitor);
+            match visitor.is_guest() {
+                // His browser's session can be refreshed, and may live on.
+                true => visitor.end(self.0.clock.now()),
+                false => self.forget(visitor),
+            }
             return Err(NoAnswer::SignedOut);
         }
         self.renew(visitor, &session).await?;
@@ -329,6 +336,11 @@ impl Gateway {
         let Some(answer) = self.who(visitor).await? else { return Ok(session.user.into()) };
         let account = self.dialect().account_in(&answer).ok_or(Outage::Failing)?;
         let session = visitor.session().unwrap_or(session);
+        let changed = &self.0.toward_ui.changed;
+        match visitor.is_guest() {
+            true => changed.note(&session.sid, account.snapshot(), self.0.clock.now()),
+            false => changed.forget(&session.sid),
+        }
         if session.user != account.snapshot() {
             visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
         }

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use crate::path::{CanonicalPath, PathPattern};
 use crate::problem::Problem;
 use crate::return_path::ReturnPath;
+use crate::toward_ui::EXPIRED;
 
 /// The paths that need a session: `/dashboard/**`, and what the settings add; or, in a private site, all but
 /// those that the settings call public (GW-06).
@@ -45,18 +46,16 @@ pub enum Wants {
 }
 
 impl Wants {
-    /// `Sec-Fetch-Mode` and `-Dest` decide if they are there, otherwise `Accept`. The API has no pages.
+    /// `Sec-Fetch-Mode` and `-Dest` decide if they are there, otherwise `Accept`. The API has no pages but one, by which
+    /// people come who were on their way to another.
     pub fn of(path: &str, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let is_page = match (text("sec-fetch-mode"), text("sec-fetch-dest")) {
             (None, None) => text("accept").is_some_and(|accept| accept.contains("text/html")),
             (mode, dest) => mode == Some("navigate") || dest == Some("document"),
         };
-        if is_page && path != "/api" && !path.starts_with("/api/") {
-            Self::Page
-        } else {
-            Self::Data
-        }
+        let is_api = path == "/api" || path.starts_with("/api/") && path != EXPIRED;
+        if is_page && !is_api { Self::Page } else { Self::Data }
     }
 }
 
@@ -70,26 +69,19 @@ pub fn ask_to_sign_in(
     headers: &HeaderMap,
 ) -> Response {
     let is_read = method == Method::GET || method == Method::HEAD;
-    let place = if is_read { ReturnPath::from_request(path, uri.query()) } else { None };
+    // A Server Action is posted to the page that it is on.
+    let is_action = headers.contains_key("next-action");
+    let is_place = is_read || is_action;
+    let place = if is_place { ReturnPath::from_request(path, uri.query()) } else { None };
     let login = place.map_or_else(|| "/login".to_owned(), |place| place.login_url());
     if is_prefetch(headers) {
         return (StatusCode::NO_CONTENT, NO_STORE).into_response();
     }
     if headers.contains_key("rsc") && is_read {
-        let rsc = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        let rsc =
-            rsc.filter(|(name, _)| name == "_rsc").map(|(_, value)| value.into_owned()).next();
-        let target = match rsc {
-            Some(rsc) => {
-                let joint = if login.contains('?') { '&' } else { '?' };
-                let rsc: String = form_urlencoded::byte_serialize(rsc.as_bytes()).collect();
-                format!("{login}{joint}_rsc={rsc}")
-            }
-            None => login,
-        };
+        let target = with_rsc(login, uri);
         return redirect(StatusCode::TEMPORARY_REDIRECT, &target);
     }
-    if headers.contains_key("next-action") {
+    if is_action {
         let action = HeaderValue::try_from(format!("{login};push"));
         let action = action.unwrap_or(HeaderValue::from_static("/login;push"));
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -106,7 +98,18 @@ pub fn ask_to_sign_in(
     }
 }
 
-const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
+/// `place` for a request for a React payload: Next.js wants to find in the target what was in `uri`, and sends the browser
+/// there once more if it does not (contract: Next.js, N6).
+pub(crate) fn with_rsc(place: String, uri: &Uri) -> String {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut rsc = query.filter(|(name, _)| name == "_rsc").map(|(_, value)| value.into_owned());
+    let Some(rsc) = rsc.next() else { return place };
+    let joint = if place.contains('?') { '&' } else { '?' };
+    let rsc: String = form_urlencoded::byte_serialize(rsc.as_bytes()).collect();
+    format!("{place}{joint}_rsc={rsc}")
+}
+
+pub(crate) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
     let purpose = headers.get("sec-purpose").and_then(|value| value.to_str().ok());
@@ -209,9 +212,10 @@ mod tests {
             told(&asked(Method::GET, "/dashboard?x=1&_rsc=ab1", &[("rsc", "1")])),
             (307, Some("/login?next=%2Fdashboard%3Fx%3D1&_rsc=ab1"))
         );
-        let action = asked(Method::POST, "/dashboard", &[("next-action", "abc")]);
+        let action = asked(Method::POST, "/dashboard/x;y?a=1", &[("next-action", "abc")]);
         assert_eq!(told(&action), (303, None));
-        assert_eq!(action.headers()["x-action-redirect"], "/login;push");
+        let place = "/login?next=%2Fdashboard%2Fx%3By%3Fa%3D1;push";
+        assert_eq!(action.headers()["x-action-redirect"], place);
         for response in [prefetch, action] {
             assert_eq!(response.headers()["cache-control"], "no-store");
         }

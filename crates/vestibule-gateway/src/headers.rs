@@ -4,8 +4,9 @@
 use std::net::IpAddr;
 
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, ORIGIN,
-    REFERER, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, COOKIE, HOST, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -127,6 +128,23 @@ pub fn from_upstream(headers: &mut HeaderMap, cookie: &SessionCookie) {
     retain_cookies(headers, |name| !cookie.owns(name));
 }
 
+/// What a page of a UI says of itself to browsers, where it says nothing: that others may not frame it, nor read its
+/// address, and that its type is what it says (contract: Next.js, G14; CS-13).
+pub(crate) fn protect(headers: &mut HeaderMap) {
+    let says_who_frames = headers.get_all(CONTENT_SECURITY_POLICY).iter().any(|policy| {
+        policy.as_bytes().to_ascii_lowercase().windows(15).any(|word| word == b"frame-ancestors")
+    });
+    if !says_who_frames {
+        or_insert(headers, X_FRAME_OPTIONS, "SAMEORIGIN");
+    }
+    or_insert(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    or_insert(headers, REFERRER_POLICY, "same-origin");
+}
+
+fn or_insert(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
 /// Trailers come after everybody has decided: none may say what only a head may (RFC 9110, 6.5.1), nor what
 /// only we may.
 pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
@@ -209,7 +227,7 @@ fn is_ours_to_say(name: &HeaderName) -> bool {
     let folded = folded(name);
     !is_plain
         || is_in(&folded, &ROUTING, &ROUTING_BEGINNINGS)
-        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS)
+        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS) && !DEVELOPMENT.contains(&&*folded)
         || is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
 }
 
@@ -299,6 +317,10 @@ const ROUTING_BEGINNINGS: [&str; 18] = [
 /// What Next.js says to itself (CVE-2025-29927).
 const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
 const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
+
+/// Of these, names by which a page in development finds what belongs to its own requests; without them no link and no hot
+/// update works there.
+const DEVELOPMENT: [&str; 2] = ["xnextjshtmlrequestid", "xnextjsrequestid"];
 
 /// Who is signed in: our own words, and those of the proxies that applications are written to believe.
 const IDENTITY: [&str; 15] = [
@@ -474,6 +496,8 @@ mod tests {
             ("traceparent", "t"),
             ("user-agent", "u"),
             ("x-csrf-token", "c"),
+            ("x-nextjs-html-request-id", "h"),
+            ("x-nextjs-request-id", "r"),
             ("x-requested-with", "XMLHttpRequest"),
         ];
         for headers in both_ways(&fields) {

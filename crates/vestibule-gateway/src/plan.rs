@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::better_auth;
 use crate::dialect::Dialect;
 use crate::guard::Guard;
 use crate::path::{CanonicalPath, PathPattern};
 use crate::route::{InvalidRoute, Route, RouteSpec, Size};
+use crate::toward_ui::{self, SessionPolicy};
 use crate::upstream::Upstream;
 
 /// Which requests go where, and which need a session.
@@ -19,6 +21,8 @@ pub struct Plan {
     guard: Guard,
     /// In order: those of the settings, the API's, the UI's.
     routes: Vec<Arc<Route>>,
+    /// What a UI that asks by itself gets of a session.
+    pub(crate) ui_session: SessionPolicy,
 }
 
 /// What a plan is made of.
@@ -30,6 +34,8 @@ pub struct PlanSettings {
     pub dialect: Dialect,
     /// The web server that has the site's other pages, if there is one.
     pub ui: Option<Upstream>,
+    /// What it gets of the visitor's session; also what one gets that asks by itself.
+    pub ui_session: SessionPolicy,
     /// Further routes, with what each leads to; the first that covers a path takes it.
     pub routes: Vec<(RouteSpec, Upstream)>,
     /// Paths that need a session, besides `/dashboard/**`.
@@ -49,6 +55,7 @@ impl PlanSettings {
             api,
             dialect: Dialect::default(),
             ui: None,
+            ui_session: SessionPolicy::Ticket,
             routes: Vec::new(),
             protect: Vec::new(),
             private: false,
@@ -63,6 +70,8 @@ impl PlanSettings {
 pub(crate) enum Way {
     /// To the gateway's own pages and routes.
     Ours,
+    /// To the calls of the Better Auth client.
+    BetterAuth,
     /// To an upstream.
     Theirs(Arc<Route>),
     /// There are routes for this path, but none for this method: those that there are, for `Allow` (RFC 9110, 10.2.1).
@@ -72,18 +81,21 @@ pub(crate) enum Way {
 /// What is ours whatever the settings say: ways in and out, health, and files of our own.
 const OURS: [&str; 5] = ["/login", "/register", "/logout", "/health", "/ready"];
 
+/// Where a UI may have pages with forms of its own.
+const FORMS: [&str; 3] = ["/login", "/register", "/logout"];
+
 impl Plan {
     /// Makes the routes, with the API's and the UI's at the end.
     ///
     /// # Errors
     /// [`InvalidRoute`], in words for whoever wrote the settings.
     pub fn new(settings: PlanSettings) -> Result<Self, InvalidRoute> {
-        let PlanSettings { api, dialect, ui, routes, protect, private, public, body_limit } =
-            settings;
+        let PlanSettings { api, dialect, ui, routes, .. } = settings;
+        let PlanSettings { ui_session, protect, private, public, body_limit, .. } = settings;
         let named = |path: &str, to: &str| format!("{path} = {to}").parse::<RouteSpec>();
         let mut all = Vec::new();
         for (spec, upstream) in &routes {
-            if OURS.contains(&spec.path.as_str()) || spec.path.starts_with("/_vestibule/") {
+            if is_ours(&spec.path) {
                 return Err(InvalidRoute::new(&spec.path, "this path is Vestibule's own"));
             }
             let is_identity = spec.to == "api";
@@ -94,16 +106,37 @@ impl Plan {
             all.push(Route::new(&spec, api.clone(), true, body_limit)?);
         }
         if let Some(ui) = ui {
-            all.push(Route::new(&named("/**", "ui")?, ui, false, body_limit)?);
+            let spec = RouteSpec { session: ui_session, ..named("/**", "ui")? };
+            all.push(Route::new(&spec, ui, false, body_limit)?);
         }
         let routes = all.into_iter().map(Arc::new).collect();
         let dialect = Arc::new(dialect);
-        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes })
+        Ok(Self { dialect, guard: Guard::new(protect, private, public), routes, ui_session })
     }
 
-    /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer.
+    /// Where `path` goes. Ours go first, then routes in their order; whatever is left is ours to answer. An app with a
+    /// Better Auth of its own keeps it by a route within `/api/auth`.
     pub(crate) fn way(&self, method: &Method, path: &CanonicalPath) -> Way {
-        if is_ours(path) { Way::Ours } else { self.elsewhere(method, path) }
+        if is_ours(path.as_str()) {
+            return Way::Ours;
+        }
+        if !better_auth::owns(path) {
+            return self.elsewhere(method, path);
+        }
+        let mut routes = self.routes.iter().filter(|route| better_auth::is_below_base(&route.text));
+        let theirs = routes.find(|route| route.covers(path) && route.admits(method));
+        theirs.map_or(Way::BetterAuth, |route| Way::Theirs(route.clone()))
+    }
+
+    /// Where `path` goes whose page has a form that code of the UI's takes (Next.js: a Server Action): to the UI, if it has
+    /// the page.
+    pub(crate) fn way_of_action(&self, method: &Method, path: &CanonicalPath) -> Way {
+        let way = self.way(method, path);
+        let theirs = || match self.elsewhere(method, path) {
+            Way::Theirs(route) if route.session != SessionPolicy::None => Some(Way::Theirs(route)),
+            _ => None,
+        };
+        FORMS.contains(&path.as_str()).then(theirs).flatten().unwrap_or(way)
     }
 
     /// Where `path` would go if it were not ours: the UI may have a login page of its own.
@@ -115,6 +148,11 @@ impl Plan {
         let methods: Vec<&str> =
             covering().flat_map(|route| &route.methods).map(Method::as_str).collect();
         if methods.is_empty() { Way::Ours } else { Way::OtherMethods(methods.join(", ")) }
+    }
+
+    /// Whether any upstream gets access tokens in their plain form: then its server code may show them here.
+    pub(crate) fn hands_down(&self) -> bool {
+        self.routes.iter().any(|route| route.session == SessionPolicy::Token)
     }
 
     /// Why the guard covers `path`.
@@ -132,12 +170,13 @@ impl Plan {
         match way {
             Way::Theirs(route) if route.needs_role() => true,
             Way::Theirs(route) => route.guard(path).unwrap_or_else(|| self.guard.covers(path)),
-            Way::Ours if is_ours(path) => false,
+            Way::BetterAuth => false,
+            Way::Ours if is_ours(path.as_str()) => false,
             Way::Ours | Way::OtherMethods(_) => self.guard.covers(path),
         }
     }
 }
 
-fn is_ours(path: &CanonicalPath) -> bool {
-    OURS.contains(&path.as_str()) || path.as_str().starts_with("/_vestibule/")
+fn is_ours(path: &str) -> bool {
+    OURS.contains(&path) || path.starts_with("/_vestibule/") || toward_ui::owns(path)
 }

@@ -28,6 +28,14 @@ pub(crate) fn held(method: Method, path: &str, body: Option<&Value>) -> http::Re
     request.body(body).expect("a path of ours")
 }
 
+/// One segment of a path, or one value of a query: all but letters, digits, `-` and `_` percent-encoded.
+pub fn path_segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 pub(crate) fn retry_after(headers: &HeaderMap) -> u64 {
     let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(60)

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::gateway::AskedBy;
 use crate::passage::Passage;
 use crate::path::{CanonicalPath, InvalidPattern, PathPattern};
+use crate::toward_ui::SessionPolicy;
 use crate::upstream::{PATIENCE, Upstream};
 
 /// A route as settings describe it. What is left out has the default that it names.
@@ -52,6 +53,9 @@ pub struct RouteSpec {
     pub cookies: Option<bool>,
     /// Which `Host` the upstream gets. Left out: its own if the token is attached, else the site's.
     pub host: Option<HostPolicy>,
+    /// What the upstream gets of the visitor's session, besides `token`: nothing.
+    #[serde(default)]
+    pub session: SessionPolicy,
 }
 
 /// What becomes of the access token on a route.
@@ -208,6 +212,7 @@ pub(crate) struct Route {
     pub(crate) cacheable: bool,
     pub(crate) cookies: bool,
     pub(crate) host: HostPolicy,
+    pub(crate) session: SessionPolicy,
     /// Whether this leads to the API that the sessions are of.
     pub(crate) is_identity: bool,
 }
@@ -231,6 +236,15 @@ impl Route {
         if spec.guard == Some(false) && !(spec.roles.is_empty() && spec.tiers.is_empty()) {
             return Err(wrong("guard = false, but roles or tiers need a session".to_owned()));
         }
+        if spec.session != SessionPolicy::None && token != TokenPolicy::None {
+            return Err(wrong(
+                "session is for an upstream that gets no token: token = none".to_owned(),
+            ));
+        }
+        if spec.session != SessionPolicy::None && spec.cacheable {
+            let why = "cacheable = true, but what is made for one visitor is not for another: session = none";
+            return Err(wrong(why.to_owned()));
+        }
         let timeouts = [spec.head_timeout, spec.idle_timeout];
         if timeouts.into_iter().flatten().any(|seconds| !(1..=LONGEST).contains(&seconds)) {
             return Err(wrong(format!("a timeout has to be from 1 to {LONGEST} seconds, a year")));
@@ -251,6 +265,7 @@ impl Route {
             cacheable: spec.cacheable,
             cookies: spec.cookies.unwrap_or(!is_attached),
             host: spec.host.unwrap_or(by_token),
+            session: spec.session,
             is_identity,
         })
     }
@@ -347,7 +362,7 @@ mod tests {
             ("/api/payments/**", "http://10.0.0.7:9000")
         );
         let full = spec(
-            "/x/**=shop methods=GET,HEAD strip=/x token=pass guard=true roles=admin,boss tiers=1,2 body-limit=10MiB head-timeout=5 idle-timeout=7 cacheable=true cookies=false host=upstream",
+            "/x/**=shop methods=GET,HEAD strip=/x token=pass guard=true roles=admin,boss tiers=1,2 body-limit=10MiB head-timeout=5 idle-timeout=7 cacheable=true cookies=false host=upstream session=identity",
         );
         assert_eq!(
             full,
@@ -366,6 +381,7 @@ mod tests {
                 cacheable: true,
                 cookies: Some(false),
                 host: Some(HostPolicy::Upstream),
+                session: SessionPolicy::Identity,
             }
         );
     }
@@ -379,6 +395,10 @@ mod tests {
             ("/x = u nonsense=1", "unknown field"),
             ("/x = u path=/y", "twice"),
             ("/x = u token=maybe", "unknown variant"),
+            ("/x = u session=cookie", "unknown variant"),
+            ("/x = u session=ticket token=attach", "token = none"),
+            ("/api/x = u session=identity", "token = none"),
+            ("/x = u session=identity cacheable=true", "session = none"),
             ("/x = u body-limit=10MB", "64KiB"),
             ("/x = u body-limit=-1", "64KiB"),
             ("/x = u methods=get", "not a method"),

@@ -73,6 +73,16 @@ pub fn check_read(headers: &HeaderMap, is_page: bool) -> Result<(), CrossSite> {
     }
 }
 
+/// Lets a request pass that shows something else than a cookie, which no browser adds by itself: server code says
+/// nothing of an origin, our own pages theirs. Methods play no part.
+///
+/// # Errors
+/// [`CrossSite`] if either header names another site.
+pub fn check_guest(headers: &HeaderMap, site: &Site) -> Result<(), CrossSite> {
+    let is_ours = at_most_one(headers, &ORIGIN)?.is_none_or(|origin| site.admits_origin(origin));
+    check_read(headers, false).and(is_ours.then_some(()).ok_or(CrossSite))
+}
+
 fn at_most_one<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -238,6 +248,19 @@ mod tests {
         }
         let twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")];
         assert!(check_read(&request(&twice), true).is_err());
+    }
+
+    #[test]
+    fn what_shows_no_cookie_has_nothing_to_do_with_another_site() {
+        for (fetch_site, passes) in SITES.iter().zip(["+", "+", "+", "-", "-", "-"]) {
+            for (origin, passes) in ORIGINS.iter().zip([passes, passes, "-", "-", "-", "-", "-"]) {
+                let fields = fetch_site.map(|value| ("sec-fetch-site", value)).into_iter();
+                let fields = fields.chain(origin.map(|value| ("origin", value)));
+                let headers = request(&fields.collect::<Vec<_>>());
+                let is_right = passes.starts_with('+');
+                assert_eq!(check_guest(&headers, &site()).is_ok(), is_right, "{headers:?}");
+            }
+        }
     }
 
     #[test]

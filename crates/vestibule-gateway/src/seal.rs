@@ -31,6 +31,10 @@ pub enum Purpose {
     SessionCookie,
     /// The token in a form of ours, or the cookie that it belongs to.
     Form,
+    /// The ticket by which server code of a UI calls the API for its visitor.
+    Ticket,
+    /// The session that server code of a UI has begun, on its way to the browser.
+    Handover,
 }
 
 /// Seals and opens texts of one purpose, under one name, at one origin.
@@ -78,6 +82,12 @@ impl SealKeys {
     /// of those that seal (KY-04).
     pub fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
         self.first().expand(&framed(&[VERSION, "derive", label]), b"")
+    }
+
+    /// [`SealKeys::derive`] out of every secret, in their order: for what has to hold while secrets change (KY-03).
+    pub fn derive_all(&self, label: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        let info = framed(&[VERSION, "derive", label]);
+        self.0.iter().map(|key| key.expand(&info, b"")).collect()
     }
 
     fn first(&self) -> &Key {
@@ -158,6 +168,8 @@ impl Purpose {
         match self {
             Self::SessionCookie => "session cookie",
             Self::Form => "form",
+            Self::Ticket => "ticket",
+            Self::Handover => "handover",
         }
     }
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde_json::Value;
 use vestibule_types::Detail;
 
-use crate::account::{Account, AccountId};
+use crate::account::Account;
 use crate::counts;
 use crate::flight::Refreshed;
 use crate::gateway::Gateway;
@@ -23,11 +23,28 @@ use crate::visitor::Visitor;
 /// What came of a sign-in.
 #[derive(Debug)]
 pub enum SignIn {
-    /// The visitor is signed in.
-    Done,
+    /// The visitor is signed in, and this is who.
+    Done(Box<Account>),
     /// Not the account's password, or no such account.
     Wrong,
     /// Too many attempts; seconds to wait.
+    Throttled(u64),
+}
+
+/// What came of showing a password again.
+pub(crate) enum Proof {
+    /// It is the account's. This session is in nobody's cookie: who has it ends it.
+    Right(Box<Session>),
+    /// It is not.
+    Wrong,
+    /// Too many attempts; seconds to wait.
+    Throttled(u64),
+}
+
+/// What the API said of a name and a password.
+enum LogIn {
+    Right(Box<(Answer, Tokens)>),
+    Wrong,
     Throttled(u64),
 }
 
@@ -50,20 +67,80 @@ impl Gateway {
         password: &str,
         remember: bool,
     ) -> Result<SignIn, Outage> {
+        let (answer, tokens) = match self.log_in(visitor, identifier, password, remember).await? {
+            LogIn::Right(answer) => *answer,
+            LogIn::Wrong => return Ok(SignIn::Wrong),
+            LogIn::Throttled(seconds) => return Ok(SignIn::Throttled(seconds)),
+        };
+        let account = self.account_of(visitor, &tokens, &answer, identifier).await?;
+        let session = self.session_of(tokens, &account, remember)?;
+        if visitor.session().is_some() {
+            self.sign_out(visitor).await;
+        }
+        visitor.replace(session, self.0.clock.now());
+        counts::begun();
+        Ok(SignIn::Done(Box::new(account)))
+    }
+
+    async fn log_in(
+        &self,
+        visitor: &Visitor,
+        identifier: &str,
+        password: &str,
+        remember: bool,
+    ) -> Result<LogIn, Outage> {
         let dialect = self.dialect();
         let request = dialect.login(identifier, password, remember);
         let answer = Answer::read(self.send(visitor, request).await?).await?;
         match answer.status {
             status if dialect.is_signed_in(status) => {
                 let tokens = Tokens::of(&answer, &dialect, self.0.clock.now())?;
-                let account = self.account_of(visitor, &tokens, &answer, identifier).await?;
-                self.begin(visitor, tokens, &account, remember).await?;
-                Ok(SignIn::Done)
+                Ok(LogIn::Right(Box::new((answer, tokens))))
             }
-            StatusCode::TOO_MANY_REQUESTS => Ok(SignIn::Throttled(retry_after(&answer.headers))),
-            status if dialect.is_wrong(status) => Ok(SignIn::Wrong),
+            StatusCode::TOO_MANY_REQUESTS => Ok(LogIn::Throttled(retry_after(&answer.headers))),
+            status if dialect.is_wrong(status) => Ok(LogIn::Wrong),
             _ => Err(Outage::Failing),
         }
+    }
+
+    /// Has the visitor show the password of `account` again: by a login, which the API counts as any other.
+    ///
+    /// # Errors
+    /// [`Outage`] if the API gave no verdict.
+    pub(crate) async fn prove(
+        &self,
+        visitor: &Visitor,
+        account: &Account,
+        password: &str,
+    ) -> Result<Proof, Outage> {
+        let name = &account.username;
+        let (answer, tokens) = match self.log_in(visitor, name, password, false).await? {
+            LogIn::Right(answer) => *answer,
+            LogIn::Wrong => return Ok(Proof::Wrong),
+            LogIn::Throttled(seconds) => return Ok(Proof::Throttled(seconds)),
+        };
+        let session = self.session_of(tokens.clone(), account, false)?;
+        // Somebody else may have got the name meanwhile.
+        match self.account_of(visitor, &tokens, &answer, name).await {
+            Ok(other) if other.id == account.id => Ok(Proof::Right(Box::new(session))),
+            other => {
+                self.discard(visitor, session).await;
+                other.map(|_| Proof::Wrong)
+            }
+        }
+    }
+
+    /// Ends a session that is in nobody's cookie. The FastAPI backend makes the same tokens twice in a second: then they
+    /// are the visitor's own, and stay.
+    pub(crate) async fn discard(&self, visitor: &Visitor, session: Session) {
+        let is_own = |own: Session| {
+            own.access == session.access || own.refresh.is_some() && own.refresh == session.refresh
+        };
+        if visitor.session().is_some_and(is_own) {
+            return;
+        }
+        self.end(&session);
+        self.tell_of_end(visitor, session).await;
     }
 
     /// Whose tokens these are. An API without a route for that may tell it beside them; at least it is somebody who
@@ -83,25 +160,19 @@ impl Gateway {
             .await?;
             return dialect.account_in(&answer).ok_or(Outage::Failing);
         }
-        Ok(dialect.account(&login.body).unwrap_or_else(|| Account {
-            id: AccountId::Text(Box::default()),
-            username: identifier.to_owned(),
-            name: identifier.to_owned(),
-            email: None,
-            profile_image_url: String::new(),
-        }))
+        let told = dialect.account(&login.body);
+        Ok(told.unwrap_or_else(|| Account::named(identifier, identifier, "")))
     }
 
-    /// A new session with these tokens is the visitor's.
-    async fn begin(
+    /// A new session with these tokens.
+    fn session_of(
         &self,
-        visitor: &Visitor,
         tokens: Tokens,
         account: &Account,
         persistent: bool,
-    ) -> Result<(), Outage> {
+    ) -> Result<Session, Outage> {
         let now = self.0.clock.now();
-        let session = Session {
+        Ok(Session {
             sid: SessionTag::random().map_err(|_| Outage::Failing)?,
             access_from: tokens.access_from,
             access_until: tokens.access_until,
@@ -111,13 +182,7 @@ impl Gateway {
             user: account.snapshot(),
             access: tokens.access,
             refresh: tokens.refresh.map(|refresh| refresh.token),
-        };
-        if visitor.session().is_some() {
-            self.sign_out(visitor).await;
-        }
-        visitor.replace(session, now);
-        counts::begun();
-        Ok(())
+        })
     }
 
     /// Makes an account from a JSON object of fields. It signs nobody in. `None` when it was made, otherwise
@@ -154,6 +219,11 @@ impl Gateway {
         self.end(&session);
         counts::ended("signed_out");
         visitor.end(self.0.clock.now());
+        self.tell_of_end(visitor, session).await;
+    }
+
+    /// Tells the API that a session has ended.
+    async fn tell_of_end(&self, visitor: &Visitor, session: Session) {
         // A task: the API hears of it though the browser has gone, and a slow API does not hold the browser.
         let told = {
             let (gateway, visitor) = (self.clone(), visitor.clone());
@@ -235,7 +305,11 @@ impl Gateway {
 
     /// Shows the API both tokens. A refusal is its last word, since saying the same again changes nothing; and if it
     /// knows no way to sign out, there is nobody to tell.
-    async fn say_goodbye(&self, visitor: &Visitor, session: &Session) -> Result<(), Outage> {
+    pub(crate) async fn say_goodbye(
+        &self,
+        visitor: &Visitor,
+        session: &Session,
+    ) -> Result<(), Outage> {
         let request = self.dialect().logout(&session.access, session.refresh.as_ref());
         let Some(request) = request else { return Ok(()) };
         match self.send(visitor, request).await?.status() {

@@ -23,6 +23,8 @@ struct Inner {
     agent: Option<HeaderValue>,
     request_id: HeaderValue,
     hint: String,
+    /// Whether this came with no cookie of ours, and gets none.
+    is_guest: bool,
 }
 
 #[derive(Debug)]
@@ -41,13 +43,30 @@ impl Visitor {
         hint: String,
         now: i64,
     ) -> Self {
+        Self::of(State { session, change, changed_at: now }, address, headers, hint, false)
+    }
+
+    /// Somebody for whom server code of a UI asks: who it is was shown in another way, and no answer sets a cookie.
+    pub(crate) fn guest(session: Session, address: IpAddr, headers: &HeaderMap, now: i64) -> Self {
+        let state = State { session: Some(session), change: SessionChange::Keep, changed_at: now };
+        Self::of(state, address, headers, String::new(), true)
+    }
+
+    fn of(
+        state: State,
+        address: IpAddr,
+        headers: &HeaderMap,
+        hint: String,
+        is_guest: bool,
+    ) -> Self {
         let request_id = headers.get("x-request-id").cloned();
         Self(Arc::new(Inner {
-            state: Mutex::new(State { session, change, changed_at: now }),
+            state: Mutex::new(state),
             address,
             agent: headers.get(header::USER_AGENT).cloned(),
             request_id: request_id.unwrap_or(HeaderValue::from_static("-")),
             hint,
+            is_guest,
         }))
     }
 
@@ -73,10 +92,20 @@ impl Visitor {
         *self.state() = State { session: None, change: SessionChange::End, changed_at: now };
     }
 
+    /// What becomes of the cookie is told in another way than by this answer's head.
+    pub(crate) fn settle(&self) {
+        self.state().change = SessionChange::Keep;
+    }
+
     /// What becomes of the cookie, and since when that is so.
     pub(crate) fn change(&self) -> (SessionChange, i64) {
         let state = self.state();
         (state.change.clone(), state.changed_at)
+    }
+
+    /// Whether no answer to this sets a cookie.
+    pub(crate) fn is_guest(&self) -> bool {
+        self.0.is_guest
     }
 
     /// Whose session it is, as it stands now.

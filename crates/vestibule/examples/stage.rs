@@ -35,7 +35,9 @@ use vestibule::secrets::open_folder;
 use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{ApiSettings, Database, Store};
-use vestibule_gateway::{HopSettings, Plan, PlanSettings, Upstream};
+use vestibule_gateway::{
+    HopSettings, NextKey, Plan, PlanSettings, SealKeys, SessionPolicy, Upstream,
+};
 use vestibule_types::{Clock, Secret};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -49,9 +51,18 @@ struct Arguments {
     /// Life of an access token, in seconds.
     #[arg(long, default_value_t = 1800)]
     access_ttl: i64,
+    /// Port of the site; by default any that is free.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Public origin, where something else is in front of the site.
+    #[arg(long)]
+    site: Option<String>,
     /// A web server with the site's other pages.
     #[arg(long)]
     ui: Option<Url>,
+    /// What it is told of who is signed in.
+    #[arg(long, default_value = "ticket")]
+    ui_session: SessionPolicy,
 }
 
 #[tokio::main]
@@ -60,8 +71,11 @@ async fn main() -> Result<(), Failure> {
     let folder = Folder::new()?;
     let clock = Clock::stopped_at(Clock::system().now());
 
-    let site_socket = listen(on_any_port(), "the site").await?;
-    let site_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let site_socket = listen((Ipv4Addr::LOCALHOST, arguments.port).into(), "the site").await?;
+    let gateway_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let site_url = arguments.site.unwrap_or_else(|| gateway_url.clone());
+    // What is in front asks us by our own name.
+    let also_hosts = vec![gateway_url.trim_start_matches("http://").parse()?];
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
@@ -75,18 +89,21 @@ async fn main() -> Result<(), Failure> {
 
     let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
     let ui = arguments.ui.as_ref().map(Upstream::at).transpose()?;
+    let ui_session = arguments.ui_session;
+    let secret = random_secret()?;
+    let next_key = NextKey::new(&SealKeys::new(secret.clone(), Vec::new())).reveal().to_owned();
     let parts = SiteParts {
         site: site_url.parse()?,
-        secrets: Secrets { first: random_secret()?, older: Vec::new() },
-        plan: Plan::new(PlanSettings { ui, ..PlanSettings::new(upstream.clone()) })?,
+        secrets: Secrets { first: secret, older: Vec::new() },
+        plan: Plan::new(PlanSettings { ui, ui_session, ..PlanSettings::new(upstream.clone()) })?,
         max_stale: Duration::from_secs(60),
-        hops: HopSettings::default(),
+        hops: HopSettings { also_hosts, ..HopSettings::default() },
     };
     let (_, router) = wiring::site(parts, upstream, clock.clone());
     let (_running, stopped) = watch::channel(false);
     tokio::spawn(serve(site_socket, router, stopped, DRAIN));
 
-    say(&json!({"site": site_url, "api": api_url}))?;
+    say(&json!({"site": site_url, "gateway": gateway_url, "api": api_url, "nextKey": next_key}))?;
     let mut lines = commands();
     while let Some(line) = lines.recv().await.filter(|line| line != "quit") {
         let answer = match obey(&line, &clock, &mut backstage).await {

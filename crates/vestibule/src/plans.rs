@@ -125,6 +125,7 @@ impl Plans {
             api: self.api.clone(),
             dialect: dialect.unwrap_or_default(),
             ui,
+            ui_session: self.args.ui_session,
             routes: resolved,
             protect: args.protect.clone(),
             private: args.private,

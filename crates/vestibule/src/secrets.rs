@@ -39,6 +39,11 @@ pub enum SecretError {
         "{0} is missing: off loopback, secrets are never made silently. Set it: openssl rand -base64 32"
     )]
     Missing(&'static str),
+    /// Neither given nor kept, where it is only asked for.
+    #[error(
+        "{0} is missing here: give it as the site has it, or name the site's data folder: --data"
+    )]
+    NotMade(&'static str),
     /// A file can't be read.
     #[error("{} can't be read: {cause}", path.display())]
     Unreadable {

@@ -36,9 +36,6 @@ pub(crate) struct Bench {
     /// Requests a second at the fixed rate
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// How it is compiled: release is what the limits are for, dist what people are given
-    #[arg(long, default_value = "release", value_parser = ["release", "dist"])]
-    profile: String,
     /// Write the counted instructions down as the new limits (tests/bench/instructions.txt)
     #[arg(long)]
     update: bool,
@@ -46,7 +43,7 @@ pub(crate) struct Bench {
 
 /// Measures what `asked` names.
 pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
-    let build = built(&asked.profile, top)?;
+    let build = built(top)?;
     let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|only| only == name);
     if wanted("instructions") {
         tools::valgrind()?;
@@ -65,7 +62,7 @@ pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
 
 /// Counts instructions once and holds them against their limits: what the tests do.
 pub(crate) fn hold_counts(top: &Path) -> Result<(), Failure> {
-    bench_counts::count(&built("release", top)?.join("vestibule-bench"), 1, Limits::Hold, top)
+    bench_counts::count(&built(top)?.join("vestibule-bench"), 1, Limits::Hold, top)
 }
 
 fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
@@ -87,8 +84,8 @@ fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
 }
 
 /// Builds the program and what measures it, and answers their folder.
-fn built(profile: &str, top: &Path) -> Result<PathBuf, Failure> {
+fn built(top: &Path) -> Result<PathBuf, Failure> {
     let what = "--locked --package vestibule --package vestibule-bench";
-    run(cargo(&format!("build --profile {profile} {what}"), top))?;
-    Ok(steps::target(top)?.join(profile))
+    run(cargo(&format!("build --release {what}"), top))?;
+    Ok(steps::target(top)?.join("release"))
 }

@@ -4,9 +4,11 @@
 
 mod bench;
 mod bench_counts;
+mod better_auth;
 mod boundaries;
 mod command;
 mod fuzz;
+mod next;
 mod peers;
 mod steps;
 mod tools;
@@ -51,7 +53,10 @@ enum Task {
         only: Vec<String>,
     },
     Bench(bench::Bench),
-    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/.
+    /// Drive the Better Auth client, in each version since 1.4, against Better Auth and against Vestibule, and write what became of its
+    /// calls into docs/compatibility.md. `cargo xtask test --only compatibility` says whether that is still so.
+    Compatibility,
+    /// Take a picture of every page, light, dark and narrow, into tests/browser/screenshots/; of the Next.js example into tests/next/screenshots/.
     Screenshots,
 }
 
@@ -95,6 +100,7 @@ fn main() -> ExitCode {
         Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
         Task::Peers { only } => steps::peers(&only, top()),
         Task::Bench(asked) => bench::bench(&asked, top()),
+        Task::Compatibility => steps::compatibility(top()),
         Task::Screenshots => steps::screenshots(top()),
     };
     match done {

@@ -10,7 +10,7 @@ use clap::ValueEnum as _;
 use crate::bench;
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
-use crate::{peers, tools};
+use crate::{better_auth, next, peers, tools};
 
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -23,7 +23,7 @@ pub(crate) enum Step {
     Lints,
     /// Which crate may depend on what.
     Boundaries,
-    /// Types and unit tests of the scripts.
+    /// Types and unit tests of the scripts, and of the package for Next.js.
     Scripts,
     /// Unit tests, property tests, a short run of the fuzz targets, and journeys in Rust; the journeys on SQLite, on
     /// PostgreSQL, and those of the gateway in front of the FastAPI backend.
@@ -32,23 +32,30 @@ pub(crate) enum Step {
     Soak,
     /// The pages in Chromium.
     Browser,
+    /// The guide for Next.js, followed to the letter in a fresh app.
+    Guide,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
     /// Instructions of a request, piece by piece, against their limits (docs/performance.md).
     Counts,
+    /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
+    Compatibility,
+    /// The Next.js example in Chromium, behind the gateway and in front of it; by itself only, until all of it passes.
+    Next,
 }
 
 /// Runs every step.
 pub(crate) fn all(top: &Path) -> Result<(), Failure> {
     let mut times = Vec::new();
-    let done = Step::value_variants().iter().try_for_each(|step| {
+    let whole = Step::value_variants().iter().filter(|step| **step != Step::Next);
+    let done = whole.into_iter().try_for_each(|step| {
         let (done, took) = announced(*step, top);
         times.push((*step, took));
         done
     });
     println!();
     for (step, took) in times {
-        println!("{:<12}{:>6.1} s", name(step), took.as_secs_f32());
+        println!("{:<14}{:>6.1} s", name(step), took.as_secs_f32());
     }
     done?;
     println!("\nEverything there is passes.");
@@ -64,7 +71,12 @@ pub(crate) fn only(step: Step, top: &Path) -> Result<(), Failure> {
 /// Takes pictures of the pages.
 pub(crate) fn screenshots(top: &Path) -> Result<(), Failure> {
     set_up(Step::Browser, top)?;
-    run(with_build(command("node", ["screenshots.mjs"], &browser_tests(top)), top)?)
+    set_up(Step::Next, top)?;
+    next::build(top)?;
+    for at in [browser_tests(top), next_tests(top)] {
+        run(with_build(command("node", ["screenshots.mjs"], &at), top)?)?;
+    }
+    Ok(())
 }
 
 /// How long the soak of `cargo xtask test` goes on, in seconds.
@@ -81,6 +93,12 @@ pub(crate) fn peers(only: &[String], top: &Path) -> Result<(), Failure> {
     set_up(Step::Peers, top)?;
     let at = peer_tests(top);
     peers::compare(only, &at, &build("stage", top)?)
+}
+
+/// Compares Vestibule with Better Auth, and writes docs/compatibility.md.
+pub(crate) fn compatibility(top: &Path) -> Result<(), Failure> {
+    set_up(Step::Compatibility, top)?;
+    better_auth::write(top, &build_program(top)?)
 }
 
 fn announced(step: Step, top: &Path) -> (Result<(), Failure>, Duration) {
@@ -101,8 +119,8 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             tools::proxies()?;
             tools::valgrind()?;
-            packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            packages(&next_package(top))?;
+            scripts_of(top).iter().try_for_each(|at| packages(at))
         }
         Step::Format => run(cargo("fmt --all --check", top)),
         Step::Lints => run(cargo("clippy --workspace --all-targets --locked -- -D warnings", top)),
@@ -122,8 +140,11 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         }
         Step::Soak => run_soak(&[format!("--seconds={SHORT_SOAK}")], top),
         Step::Browser => browser(top),
+        Step::Guide => guide(top),
+        Step::Next => next_journeys(top),
         Step::Peers => play_alone(top),
         Step::Counts => bench::hold_counts(top),
+        Step::Compatibility => better_auth::test(top, &build_program(top)?),
     }
 }
 
@@ -142,8 +163,13 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
-            packages(&browser_tests(top))?;
-            packages(&peer_tests(top))
+            packages(&next_package(top))?;
+            scripts_of(top).iter().try_for_each(|at| packages(at))
+        }
+        Step::Compatibility => {
+            tools::node()?;
+            tools::python()?;
+            packages(&better_auth::tests(top))
         }
         Step::Peers => tools::node().and_then(|()| packages(&peer_tests(top))),
         Step::Browser => {
@@ -152,21 +178,49 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::python()?;
             packages(&browser_tests(top))
         }
+        Step::Guide | Step::Next => {
+            tools::node()?;
+            tools::chromium()?;
+            packages(&next_package(top))?;
+            packages(&browser_tests(top))
+        }
     }
 }
 
 fn scripts(top: &Path) -> Result<(), Failure> {
-    for at in [browser_tests(top), peer_tests(top)] {
+    for at in scripts_of(top) {
         run(command("npx", ["--no-install", "tsc", "--project", "."], &at))?;
     }
+    // Those for Next.js go by the packages of the pages' tests.
+    run(command("npx", ["--no-install", "tsc", "--project", "../next"], &browser_tests(top)))?;
     let tests = files(&top.join("crates/vestibule-ui/assets"), ".test.mjs")?;
-    run(node_test(&tests, top))
+    run(node_test(&tests, top))?;
+    run(command("npm", ["test"], &next_package(top)))
 }
 
 fn browser(top: &Path) -> Result<(), Failure> {
     let at = browser_tests(top);
     let tests = files(&at, ".test.mjs")?;
     run(with_build(node_test(&tests, &at), top)?)
+}
+
+fn guide(top: &Path) -> Result<(), Failure> {
+    let mut follow = node_test(&[PathBuf::from("guide.test.mjs")], &next_tests(top));
+    follow.env("VESTIBULE_NEXT_MODE", "dev");
+    run(with_build(follow, top)?)
+}
+
+/// All journeys on production builds, and the first of them with the development server.
+fn next_journeys(top: &Path) -> Result<(), Failure> {
+    let gateway = next::build(top)?;
+    let at = next_tests(top);
+    let tests = files(&at, ".test.mjs")?;
+    for mode in ["start", "dev"] {
+        let mut play = node_test(&tests, &at);
+        play.env("VESTIBULE_NEXT_MODE", mode).env("VESTIBULE_NEXT_GATEWAY", &gateway);
+        run(with_build(play, top)?)?;
+    }
+    Ok(())
 }
 
 fn play_alone(top: &Path) -> Result<(), Failure> {
@@ -185,7 +239,7 @@ fn run_soak(arguments: &[String], top: &Path) -> Result<(), Failure> {
 }
 
 /// Node's own test runner over `files`, as many of them at once as there are processors.
-fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
+pub(crate) fn node_test(files: &[PathBuf], at: &Path) -> std::process::Command {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let at_once = format!("--test-concurrency={at_once}");
     let options = ["--test", "--test-reporter=spec", &at_once].map(OsString::from);
@@ -204,8 +258,16 @@ fn with_build(
 
 /// Builds the program and one of its examples, and answers the folder of the program.
 fn build(example: &str, top: &Path) -> Result<String, Failure> {
-    let what = format!("build --locked --package vestibule --bin vestibule --example {example}");
-    run(cargo(&what, top))?;
+    build_what(&format!("--bin vestibule --example {example}"), top)
+}
+
+/// Builds the program, and answers its folder.
+fn build_program(top: &Path) -> Result<String, Failure> {
+    build_what("--bin vestibule", top)
+}
+
+fn build_what(what: &str, top: &Path) -> Result<String, Failure> {
+    run(cargo(&format!("build --locked --package vestibule {what}"), top))?;
     Ok(target(top)?.join("debug").display().to_string())
 }
 
@@ -220,7 +282,8 @@ fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
     serde_json::from_str(&text).map_err(|error| Failure(format!("cargo metadata: {error}")))
 }
 
-/// Installs the npm packages of `at`, unless they are those of its lock file.
+/// Installs the npm packages of `at`, unless they are those of its lock file. Not by `npm ci`: that insists on packages for
+/// other systems, which not every registry has.
 fn packages(at: &Path) -> Result<(), Failure> {
     let read = |path: &Path| fs::read(path).unwrap_or_default();
     let lock = read(&at.join("package-lock.json"));
@@ -228,7 +291,7 @@ fn packages(at: &Path) -> Result<(), Failure> {
     if !lock.is_empty() && read(&installed) == lock {
         return Ok(());
     }
-    run(command("npm", ["ci", "--no-audit", "--no-fund"], at))?;
+    run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], at))?;
     fs::write(&installed, lock)
         .map_err(|error| Failure(format!("{} can't be written: {error}", installed.display())))
 }
@@ -250,12 +313,25 @@ pub(crate) fn files(folder: &Path, end: &str) -> Result<Vec<PathBuf>, Failure> {
     }
 }
 
+/// Every folder of scripts with npm packages.
+fn scripts_of(top: &Path) -> [PathBuf; 3] {
+    [browser_tests(top), peer_tests(top), better_auth::tests(top)]
+}
+
 fn browser_tests(top: &Path) -> PathBuf {
     top.join("tests/browser")
 }
 
+fn next_tests(top: &Path) -> PathBuf {
+    top.join("tests/next")
+}
+
 fn peer_tests(top: &Path) -> PathBuf {
     top.join("tests/peers")
+}
+
+fn next_package(top: &Path) -> PathBuf {
+    top.join("packages/next")
 }
 
 fn name(step: Step) -> String {

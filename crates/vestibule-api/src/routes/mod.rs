@@ -8,6 +8,7 @@ mod news;
 mod password;
 mod refresh;
 mod sessions;
+mod usernames;
 mod users;
 
 use axum::Router;
@@ -53,11 +54,12 @@ pub(crate) fn router(api: Api) -> Router {
     }
 }
 
-fn versioned() -> [(&'static str, MethodRouter<Api>); 9] {
+fn versioned() -> [(&'static str, MethodRouter<Api>); 10] {
     [
         ("/login", post(login::login)),
         ("/refresh", post(refresh::refresh)),
         ("/logout", post(logout::logout)),
+        ("/username-available", get(usernames::check)),
         ("/user", post(users::register)),
         ("/user/me", get(users::me)),
         ("/user/me/password", put(password::change)),

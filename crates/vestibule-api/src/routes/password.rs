@@ -27,14 +27,14 @@ impl FromFields for PasswordChange {
 /// `PUT /user/me/password`: changes one's own password, given the current one (LG-05), and ends all other
 /// sessions (LG-06). Answers 200; 401 without a live token; 422 for a current password that isn't, or a
 /// new one that won't do; 429 after too many guesses: they count like those of a login.
-#[tracing::instrument(name = "account.password", skip_all, fields(user.id = %current.user.id))]
+#[tracing::instrument(name = "account.password", skip_all, fields(user.id = %current.id()))]
 pub(crate) async fn change(
     State(api): State<Api>,
     client: Client,
     current: CurrentUser,
     Valid(change): Valid<PasswordChange>,
 ) -> Result<Json<Message>, ApiError> {
-    let owner = authenticate(&api, &current.user.username, change.current, &client).await;
+    let owner = authenticate(&api, current.username(), change.current, &client).await;
     let owner = owner.map_err(|error| match error {
         ApiError::BadCredentials => wrong_password(),
         error => error,

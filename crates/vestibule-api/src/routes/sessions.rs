@@ -22,12 +22,12 @@ pub(crate) async fn list(
 ) -> Result<Json<List>, ApiError> {
     let now = api.0.clock.now();
     let used_since = api.0.settings.used_since(now);
-    let data = api.0.store.sessions_of(current.user.id, &current.sid, now, used_since).await?;
+    let data = api.0.store.sessions_of(current.id(), &current.sid, now, used_since).await?;
     Ok(Json(List { data }))
 }
 
 /// `DELETE /user/me/sessions/{id}`: signs out there. Answers 200; 404 if there is no such session of this account.
-#[tracing::instrument(name = "session.end", skip_all, fields(user.id = %current.user.id))]
+#[tracing::instrument(name = "session.end", skip_all, fields(user.id = %current.id()))]
 pub(crate) async fn end(
     State(api): State<Api>,
     current: CurrentUser,
@@ -41,7 +41,7 @@ pub(crate) async fn end(
     if id != current.sid {
         current.must_be_fresh(&api).await?;
     }
-    if !api.0.store.revoke_session(&id, current.user.id, api.ending()).await? {
+    if !api.0.store.revoke_session(&id, current.id(), api.ending()).await? {
         return Err(NOT_FOUND);
     }
     counts::ended("ended_by_owner", 1);
@@ -49,14 +49,13 @@ pub(crate) async fn end(
 }
 
 /// `DELETE /user/me/sessions`: signs out everywhere else.
-#[tracing::instrument(name = "session.end_others", skip_all, fields(user.id = %current.user.id))]
+#[tracing::instrument(name = "session.end_others", skip_all, fields(user.id = %current.id()))]
 pub(crate) async fn end_others(
     State(api): State<Api>,
     current: CurrentUser,
 ) -> Result<Json<Message>, ApiError> {
     current.must_be_fresh(&api).await?;
-    let ended =
-        api.0.store.revoke_other_sessions(current.user.id, &current.sid, api.ending()).await?;
+    let ended = api.0.store.revoke_other_sessions(current.id(), &current.sid, api.ending()).await?;
     counts::ended("ended_by_owner", ended);
     Ok(Json(Message::new("Other sessions ended")))
 }

@@ -9,7 +9,7 @@ use crate::auth::{CurrentUser, Owned, Owner, UsernameInPath};
 use crate::body::{Fields, FromFields, Valid};
 use crate::counts;
 use crate::error::ApiError;
-use crate::store::{NewUser, Taken, UserChange};
+use crate::store::{NewUser, UserChange};
 
 /// Body of `POST /user`.
 pub(crate) struct Registration {
@@ -59,9 +59,9 @@ pub(crate) async fn register(
     Ok((StatusCode::CREATED, Json(user)))
 }
 
-/// `GET /user/me`: the account the token speaks for. 401 without a live token.
+/// `GET /user/me`: the account the token speaks for, with what only its owner is told. 401 without a live token.
 pub(crate) async fn me(current: CurrentUser) -> Response {
-    Json(&*current.user).into_response()
+    Json(&*current.account).into_response()
 }
 
 /// `GET /user/{username}`: an account by name; somebody else's without the e-mail address. 401 without a
@@ -73,7 +73,7 @@ pub(crate) async fn show(
 ) -> Result<Json<User>, ApiError> {
     let user =
         api.0.store.user_named(&username).await?.ok_or(ApiError::NotFound("User not found"))?;
-    if user.id == current.user.id {
+    if user.id == current.id() {
         return Ok(Json(user));
     }
     Ok(Json(User { email: None, ..user }))
@@ -81,13 +81,13 @@ pub(crate) async fn show(
 
 /// `PATCH /user/{username}`: changes the given fields of one's own account. Answers 200; 401 without a live
 /// token, 403 for another's account, 422 for a value that is malformed or taken.
-#[tracing::instrument(name = "account.update", skip_all, fields(user.id = %owner.user.id))]
+#[tracing::instrument(name = "account.update", skip_all, fields(user.id = %owner.id()))]
 pub(crate) async fn update(
     State(api): State<Api>,
     Owned(Owner(owner), change): Owned<UserChange>,
 ) -> Result<Json<Message>, ApiError> {
     let now = api.0.clock.now();
-    let id = owner.user.id;
+    let id = owner.id();
     if change.email.is_some() || change.username.is_some() {
         owner.must_be_fresh(&api).await?;
     }
@@ -102,23 +102,14 @@ pub(crate) async fn update(
 
 /// `DELETE /user/{username}`: deletes one's own account and ends its sessions. Answers 200; 401 without a
 /// live token, 403 for another's account.
-#[tracing::instrument(name = "account.delete", skip_all, fields(user.id = %owner.user.id))]
+#[tracing::instrument(name = "account.delete", skip_all, fields(user.id = %owner.id()))]
 pub(crate) async fn remove(
     State(api): State<Api>,
     Owner(owner): Owner,
 ) -> Result<Json<Message>, ApiError> {
     owner.must_be_fresh(&api).await?;
-    let ended = api.0.store.delete_user(owner.user.id, api.ending()).await?;
+    let ended = api.0.store.delete_user(owner.id(), api.ending()).await?;
     counts::ended("account_deleted", ended);
     tracing::info!("deleted");
     Ok(Json(Message::new("User deleted")))
-}
-
-impl From<Taken> for ApiError {
-    fn from(taken: Taken) -> Self {
-        Self::Taken(match taken {
-            Taken::Email => "Email is already registered",
-            Taken::Username => "Username not available",
-        })
-    }
 }

@@ -31,6 +31,7 @@ const TABLES: [Table; 6] = [
             "created_at",
             "updated_at",
             "deleted_at",
+            "email_verified",
         ],
         is_numbered: true,
     },

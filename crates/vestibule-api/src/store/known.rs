@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use vestibule_types::{User, UserId};
+use vestibule_types::{Account, UserId};
 
 use super::news::What;
 
@@ -15,7 +15,7 @@ pub(super) struct Known(RwLock<State>);
 #[derive(Default)]
 struct State {
     sessions: Recent<String, UserId>,
-    accounts: Recent<UserId, Arc<User>>,
+    accounts: Recent<UserId, Arc<Account>>,
     /// How often something was taken out. What was read before that may be out of date.
     taken_out: u64,
 }
@@ -26,13 +26,13 @@ pub(super) struct Moment(u64);
 
 impl Known {
     /// The account `id`, if its session `sid` is known to live.
-    pub(super) fn user(&self, id: UserId, sid: &str) -> Option<Arc<User>> {
+    pub(super) fn account(&self, id: UserId, sid: &str) -> Option<Arc<Account>> {
         let state = self.read();
         let owner = state.sessions.of(sid)?;
-        let user = state.accounts.of(&id)?;
+        let account = state.accounts.of(&id)?;
         (*owner.value() == id).then_some(())?;
-        let found = user.value().clone();
-        let fades = owner.is_old() || user.is_old();
+        let found = account.value().clone();
+        let fades = owner.is_old() || account.is_old();
         drop(state);
         if fades {
             self.write().refresh(id, sid);
@@ -47,11 +47,11 @@ impl Known {
 
     /// The session `sid` and its account are live, as read from the database since `asked`; forgotten at once if
     /// something was taken out since.
-    pub(super) fn learn(&self, asked: Moment, sid: &str, user: &Arc<User>) {
+    pub(super) fn learn(&self, asked: Moment, sid: &str, account: &Arc<Account>) {
         let mut state = self.write();
         if state.taken_out == asked.0 {
-            state.sessions.insert(sid.to_owned(), user.id);
-            state.accounts.insert(user.id, user.clone());
+            state.sessions.insert(sid.to_owned(), account.user.id);
+            state.accounts.insert(account.user.id, account.clone());
         }
     }
 
@@ -164,7 +164,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
 mod tests {
     use std::sync::Arc;
 
-    use vestibule_types::{User, UserId};
+    use vestibule_types::{Account, Timestamp, User, UserId};
 
     use super::{Known, MOST};
     use crate::store::news::What;
@@ -173,33 +173,35 @@ mod tests {
         What::SessionEnded(sid.to_owned())
     }
 
-    fn user(id: i64) -> Arc<User> {
-        Arc::new(User {
+    fn account(id: i64) -> Arc<Account> {
+        let user = User {
             id: UserId::new(id),
             name: "Ada".to_owned(),
             username: format!("ada{id}"),
             email: None,
             profile_image_url: String::new(),
             tier_id: None,
-        })
+        };
+        let made = Timestamp(0);
+        Arc::new(Account { user, created_at: made, updated_at: made, email_verified: false })
     }
 
     fn is_known(known: &Known, id: i64, sid: &str) -> bool {
-        known.user(UserId::new(id), sid).is_some()
+        known.account(UserId::new(id), sid).is_some()
     }
 
     #[test]
     fn rv_02_what_has_ended_or_changed_is_not_known_any_more() {
         let known = Known::default();
         for sid in ["a", "b"] {
-            known.learn(known.moment(), sid, &user(1));
+            known.learn(known.moment(), sid, &account(1));
         }
         known.forget([&ended("a")].into_iter());
         assert!(!is_known(&known, 1, "a") && is_known(&known, 1, "b"));
         assert!(!is_known(&known, 2, "b"), "another account's session");
         known.forget([&What::AccountChanged(UserId::new(1))].into_iter());
         assert!(!is_known(&known, 1, "b"));
-        known.learn(known.moment(), "b", &user(1));
+        known.learn(known.moment(), "b", &account(1));
         known.forget_all();
         assert!(!is_known(&known, 1, "b"));
     }
@@ -210,16 +212,16 @@ mod tests {
         let known = Known::default();
         let asked = known.moment();
         known.forget([&ended("a")].into_iter());
-        known.learn(asked, "a", &user(1));
+        known.learn(asked, "a", &account(1));
         assert!(!is_known(&known, 1, "a"));
     }
 
     #[test]
     fn rv_07_it_is_bounded_and_keeps_what_is_used() {
         let known = Known::default();
-        known.learn(known.moment(), "used", &user(1));
+        known.learn(known.moment(), "used", &account(1));
         for n in 0..2 * MOST as i64 {
-            known.learn(known.moment(), &format!("s{n}"), &user(n + 2));
+            known.learn(known.moment(), &format!("s{n}"), &account(n + 2));
             if n % 1_000 == 0 {
                 assert!(is_known(&known, 1, "used"), "after {n}");
             }

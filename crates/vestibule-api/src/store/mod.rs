@@ -119,6 +119,13 @@ fn migrator(database: &Database) -> Migrator {
                 include_str!("../../migrations/0004_imports.postgres.sql"),
             ),
         ),
+        (
+            "verified",
+            of(
+                include_str!("../../migrations/0005_verified.sqlite.sql"),
+                include_str!("../../migrations/0005_verified.postgres.sql"),
+            ),
+        ),
     ];
     let migration = |(version, (name, sql)): (i64, (&'static str, &'static str))| {
         let sql = AssertSqlSafe(sql).into_sql_str();

@@ -3,7 +3,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::sync::Arc;
 
-use vestibule_types::{DisplayName, Email, PictureUrl, User, UserId, Username};
+use vestibule_types::{Account, DisplayName, Email, PictureUrl, Timestamp, User, UserId, Username};
 
 use super::engine::Engine;
 use super::news::{Item, What, item, report, revoke_others, wake};
@@ -49,28 +49,29 @@ impl Store {
         id: UserId,
         sid: &str,
         now: i64,
-    ) -> sqlx::Result<Option<Arc<User>>> {
+    ) -> sqlx::Result<Option<Arc<Account>>> {
         const SQL: &str = "
-            SELECT users.id, name, username, email, profile_image_url, tier_id
+            SELECT users.id, name, username, email, profile_image_url, tier_id, created_at, email_verified,
+                COALESCE(updated_at, created_at) AS updated_at
             FROM users JOIN sessions ON sessions.user_id = users.id
             WHERE users.id = $1 AND deleted_at IS NULL
               AND sid = $2 AND revoked_at IS NULL AND expires_at > $3";
         let known = &self.0.known;
         if self.is_fresh()
-            && let Some(user) = known.user(id, sid)
+            && let Some(account) = known.account(id, sid)
         {
-            return Ok(Some(user));
+            return Ok(Some(account));
         }
         let asked = known.moment();
-        let user = read!(self, pool => {
+        let account = read!(self, pool => {
             let row = sqlx::query(SQL).bind(id.value()).bind(sid).bind(now);
-            row.try_map(user).fetch_optional(pool)
+            row.try_map(account).fetch_optional(pool)
         })?;
-        let user = user.map(Arc::new);
-        if let Some(user) = &user {
-            known.learn(asked, sid, user);
+        let account = account.map(Arc::new);
+        if let Some(account) = &account {
+            known.learn(asked, sid, account);
         }
-        Ok(user)
+        Ok(account)
     }
 
     /// The account of that name, as its owner sees it.
@@ -174,7 +175,7 @@ impl Store {
         }
     }
 
-    /// Changes the given fields, or says what is taken. A name that is given up is kept back for its owner
+    /// Changes the given fields, or says what is taken; what is as it was is no change. A name that is given up is kept back for its owner
     /// until no token that carries it is alive, because verifiers elsewhere go by the name in a token.
     pub(crate) async fn update_user(
         &self,
@@ -193,9 +194,12 @@ impl Store {
                 username = COALESCE($3, username),
                 email = COALESCE($4, email),
                 email_key = COALESCE($5, email_key),
+                email_verified = email_verified AND COALESCE($4, email) = email,
                 profile_image_url = COALESCE($6, profile_image_url),
                 updated_at = $7
-            WHERE id = $1 AND deleted_at IS NULL";
+            WHERE id = $1 AND deleted_at IS NULL
+              AND (name, username, email, profile_image_url) <>
+                (COALESCE($2, name), COALESCE($3, username), COALESCE($4, email), COALESCE($6, profile_image_url))";
         let username = change.username.as_ref().map(Username::as_str);
         let changed = transact!(self, tx => {
             if let Some(username) = username {
@@ -203,7 +207,7 @@ impl Store {
                 let hold = sqlx::query(HOLD).bind(id.value()).bind(username).bind(ending.until);
                 hold.execute(&mut *tx).await?;
             }
-            sqlx::query(UPDATE)
+            let done = sqlx::query(UPDATE)
                 .bind(id.value())
                 .bind(change.name.as_ref().map(DisplayName::as_str))
                 .bind(username)
@@ -213,6 +217,9 @@ impl Store {
                 .bind(ending.now)
                 .execute(&mut *tx)
                 .await?;
+            if done.rows_affected() == 0 {
+                return Ok(Vec::new());
+            }
             Ok(report!(self, tx, What::ACCOUNT, id.to_string(), ending))
         });
         match changed {
@@ -235,7 +242,7 @@ impl Store {
     pub(crate) async fn delete_user(&self, id: UserId, ending: Ending) -> sqlx::Result<u64> {
         const USER: &str = "
             UPDATE users SET name = '', email = '', password_hash = '', profile_image_url = '',
-                tier_id = NULL, updated_at = NULL, deleted_at = $2
+                tier_id = NULL, updated_at = NULL, email_verified = FALSE, deleted_at = $2
             WHERE id = $1 AND deleted_at IS NULL";
         const SESSIONS: &str = "UPDATE sessions SET agent = '', address = '' WHERE user_id = $1";
         let (ended, news) = transact!(self, tx => {
@@ -274,7 +281,9 @@ impl Store {
             UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL";
         let (ended, news) = transact!(self, tx => {
             sqlx::query(USER).bind(id.value()).bind(hash).bind(ending.now).execute(&mut *tx).await?;
-            Ok(revoke_others!(self, tx, id, keep, ending))
+            let (ended, mut news) = revoke_others!(self, tx, id, keep, ending);
+            news.extend(report!(self, tx, What::ACCOUNT, id.to_string(), ending));
+            Ok((ended, news))
         })?;
         self.hear(news);
         Ok(ended)
@@ -316,6 +325,15 @@ impl Store {
 /// What stands for an address where uniqueness is asked: nothing of it can be read back.
 pub(super) fn email_digest(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes()))
+}
+
+fn account<R: Columns>(row: R) -> sqlx::Result<Account> {
+    Ok(Account {
+        created_at: Timestamp(row.int("created_at")?),
+        updated_at: Timestamp(row.int("updated_at")?),
+        email_verified: row.flag("email_verified")?,
+        user: user(row)?,
+    })
 }
 
 fn user<R: Columns>(row: R) -> sqlx::Result<User> {

@@ -4,7 +4,8 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{BodyPath, Dialect};
-use crate::account::{Account, AccountId};
+use crate::account::{Account, AccountFacts, AccountId};
+use crate::date;
 use crate::requests::Answer;
 
 impl Dialect {
@@ -50,7 +51,20 @@ impl Dialect {
             username,
             email,
             profile_image_url: text(&super::field("profile_image_url")).unwrap_or_default(),
+            facts: facts(body),
         })
+    }
+}
+
+/// What ours, and FastAPI backends that grew, tell beside the rest.
+fn facts(body: &Value) -> AccountFacts {
+    let moment = |name: &str| body[name].as_str().and_then(date::normal);
+    AccountFacts {
+        created_at: moment("created_at"),
+        updated_at: moment("updated_at"),
+        email_verified: body["email_verified"].as_bool().unwrap_or(false),
+        tier_id: body["tier_id"].as_i64(),
+        is_superuser: body["is_superuser"].as_bool(),
     }
 }
 

@@ -169,6 +169,12 @@ impl Address {
             Ok((response, line)) => {
                 self.worked();
                 let usual = (!is_event_stream(response.headers())).then_some(SILENCE);
+                let line = match line {
+                    Line::Lone(lone) if response.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+                        Line::Last(lone)
+                    }
+                    line => line,
+                };
                 let pool = self.pool.clone();
                 let held = Held { line, pool, _slot: slot, _under_way: under_way };
                 let silence = errand.silence.or(usual);

@@ -36,6 +36,9 @@ pub(super) struct Held {
 pub(super) enum Line {
     /// A connection that nobody else uses.
     Lone(Lone),
+    /// The same, for the last time: after a 500, uvicorn hangs up without having said so, and what meets that end may
+    /// not be sent again.
+    Last(#[expect(dead_code, reason = "open as long as it is held")] Lone),
     /// A share of one.
     Shared(#[expect(dead_code, reason = "counts as long as it is held")] Arc<()>),
 }

@@ -1,12 +1,12 @@
 //! Every page in every state worth looking at: for the preview's screenshots and for the tests.
 
 use askama::Template;
-use vestibule_gateway::{Account, AccountId, Problem};
+use vestibule_gateway::{Account, AccountFacts, AccountId, Problem};
 use vestibule_types::{Invalid, PictureUrl, SessionEntry};
 use vestibule_ui::docs;
 use vestibule_ui::pages::{
-    Dashboard, DashboardNotice, ErrorPage, Frame, Home, Login, LoginNotice, Person, ProfileForm,
-    Register, Sessions,
+    AuthError, Dashboard, DashboardNotice, ErrorPage, Frame, Home, Login, LoginNotice, Person,
+    ProfileForm, Register, Sessions,
 };
 use vestibule_ui::text::{Refused, Trouble};
 
@@ -53,6 +53,7 @@ fn ada() -> Account {
         username: "ada".to_owned(),
         email: Some("ada@example.com".to_owned()),
         profile_image_url: String::from(PictureUrl::default()),
+        facts: AccountFacts::default(),
     }
 }
 
@@ -63,6 +64,7 @@ fn long() -> Account {
         username: "abcdefghijklmnopqrst".to_owned(),
         email: Some("a".repeat(38) + "@example.com"),
         profile_image_url: format!("https://pictures.example.com/{}", "a".repeat(300)),
+        facts: AccountFacts::default(),
     }
 }
 
@@ -79,6 +81,7 @@ fn hostile() -> Account {
 fn homes() -> Vec<(String, String)> {
     vec![
         shown("home", &Home { frame: out() }),
+        shown("auth-error", &AuthError::new(out(), Some("INVALID_TOKEN"))),
         shown("home-in", &Home { frame: of(&ada()) }),
         shown("home-long", &Home { frame: of(&long()) }),
         shown("home-hostile", &Home { frame: of(&hostile()) }),

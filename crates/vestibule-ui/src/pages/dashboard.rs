@@ -211,7 +211,7 @@ fn picture(user: &Account) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use vestibule_gateway::{Account, AccountId};
+    use vestibule_gateway::{Account, AccountFacts, AccountId};
     use vestibule_types::PictureUrl;
 
     use super::{Dashboard, Frame, ProfileForm, Sessions};
@@ -223,6 +223,7 @@ mod tests {
             username: "ada".to_owned(),
             email: None,
             profile_image_url: String::from(PictureUrl::default()),
+            facts: AccountFacts::default(),
         }
     }
 

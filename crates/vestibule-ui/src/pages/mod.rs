@@ -1,6 +1,7 @@
 //! One struct a page, each with its template in `templates/`. Whoever answers a request fills in the
 //! struct and hands it to [`crate::page::show`].
 
+mod auth_error;
 mod dashboard;
 mod error;
 mod field;
@@ -8,6 +9,7 @@ mod home;
 mod login;
 mod register;
 
+pub use auth_error::AuthError;
 pub use dashboard::{Dashboard, DashboardNotice, ProfileForm, Sessions};
 pub use error::ErrorPage;
 pub use field::Field;

@@ -6,12 +6,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use vestibule_gateway::{Account, Gateway, NoAnswer, Outage, Problem, Visitor, redirect};
+use vestibule_gateway::{
+    Account, Form, Gateway, NoAnswer, Outage, Problem, Visitor, path_segment, redirect,
+};
 use vestibule_types::{Detail, PictureUrl};
 
 use super::dashboard::{page, refused};
 use super::entry::{CLEAR, trouble};
-use super::form::Form;
 use super::frame;
 use crate::page::show;
 use crate::pages::{Dashboard, ProfileForm, Sessions};
@@ -70,7 +71,7 @@ async fn save(
     if fields.is_empty() {
         return Ok(None);
     }
-    let path = own_path(user);
+    let path = user.path();
     let said = gateway.change(visitor, Method::PATCH, &path, Some(&Value::Object(fields))).await?;
     if said.is_none() {
         gateway.reload_user(visitor).await?;
@@ -138,7 +139,7 @@ pub(super) async fn end_session(
     headers: HeaderMap,
     form: Form,
 ) -> Response {
-    let path = format!("/user/me/sessions/{}", escaped(form.text("id")));
+    let path = format!("/user/me/sessions/{}", path_segment(form.text("id")));
     match gateway.change(&visitor, Method::DELETE, &path, None).await {
         Ok(Some(detail)) if detail != Detail::text("Session not found") => {
             said_no(&gateway, &visitor, &headers, &detail).await
@@ -177,7 +178,7 @@ pub(super) async fn delete(
         let page = Dashboard { unconfirmed: true, ..page(&gateway, &visitor, user).await };
         return show(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
-    match gateway.change(&visitor, Method::DELETE, &own_path(&user), None).await {
+    match gateway.change(&visitor, Method::DELETE, &user.path(), None).await {
         Ok(None) => {
             gateway.forget(&visitor);
             (CLEAR, redirect(StatusCode::SEE_OTHER, "/login?notice=deleted")).into_response()
@@ -185,16 +186,4 @@ pub(super) async fn delete(
         Ok(Some(detail)) => said_no(&gateway, &visitor, &headers, &detail).await,
         Err(error) => refused(error, &DASHBOARD, &headers),
     }
-}
-
-fn own_path(user: &Account) -> String {
-    format!("/user/{}", escaped(&user.username))
-}
-
-/// One segment of a path: all but letters, digits, `-` and `_` percent-encoded.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }

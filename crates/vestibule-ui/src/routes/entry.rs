@@ -6,9 +6,8 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
-use vestibule_gateway::{Gateway, Outage, Problem, ReturnPath, SignIn, Visitor, redirect};
+use vestibule_gateway::{Form, Gateway, Outage, Problem, ReturnPath, SignIn, Visitor, redirect};
 
-use super::form::Form;
 use super::frame;
 use crate::page::show;
 use crate::pages::{Login, LoginNotice, Register};
@@ -72,7 +71,7 @@ pub(super) async fn sign_in(
         return again(StatusCode::UNPROCESSABLE_ENTITY, None, missing);
     }
     match gateway.sign_in(&visitor, username, password, remember).await {
-        Ok(SignIn::Done) => {
+        Ok(SignIn::Done(_)) => {
             redirect(StatusCode::SEE_OTHER, ReturnPath::or_default(form.given("next")).as_str())
         }
         Ok(SignIn::Wrong) => {

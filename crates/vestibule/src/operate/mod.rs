@@ -8,7 +8,7 @@ pub(crate) use copy::copy;
 pub(crate) use end_all::end_all;
 pub(crate) use import::import;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use vestibule_api::Database;
 
@@ -33,8 +33,26 @@ fn thousands(number: u64) -> String {
     text
 }
 
+/// Asks the person at the terminal.
+///
+/// # Errors
+/// [`RunError`] if nobody is there.
+pub(crate) fn agrees(question: &str) -> Result<bool, RunError> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        let said = format!("{question} There is no terminal to ask on: say --yes");
+        return Err(RunError::Setting(said));
+    }
+    let mut out = std::io::stderr();
+    write!(out, "{question} [y/N] ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// For whoever called: what was done, on standard output.
-fn report(text: &str) {
+pub(crate) fn report(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

@@ -13,22 +13,24 @@ use std::io::Write as _;
 use std::path::Path;
 
 use vestibule_api::{Database, OperateError, Store};
-use vestibule_gateway::InvalidUpstream;
+use vestibule_gateway::{InvalidUpstream, NextKey, SealKeys};
 use vestibule_types::Clock;
 
+use crate::init::init_next;
 use crate::key_file::SIGNING_KEY;
 use crate::keys::{self, KeysError};
 use crate::operate;
 use crate::plans::{PlanError, Plans};
-use crate::secrets::{SecretError, SecretFile, open_folder, reserve_file};
+use crate::secrets::{SecretError, SecretFile, Secrets, open_folder, reserve_file};
 use crate::server::ListenError;
 use crate::server::tls::TlsError;
 use crate::settings::{
-    ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Keys, Migrate, Role, Serve, Sessions,
+    ApiOnly, Check, Cli, DataArgs, Db, GatewayOnly, Import, Init, Keys, Migrate, NextKeyArgs, Role,
+    Serve, Sessions,
 };
 use crate::wiring::{self, DATABASE};
 
-use secrets::secret_variable;
+use secrets::{auth_secret_of_site, secret_variable};
 use serving::{start_log, start_traces};
 
 /// Why the program ended: one line, with the cause and the mend.
@@ -140,6 +142,8 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
             Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,
             Role::Import(Import::Fastapi(settings)) => return operate::import(settings).await,
             Role::Sessions(Sessions::EndAll(settings)) => operate::end_all(settings).await?,
+            Role::Init(Init::Next(settings)) => init_next(&settings)?,
+            Role::NextKey(settings) => print_next_key(&settings)?,
         }
         Ok(Outcome::Done)
     })
@@ -183,6 +187,12 @@ async fn migrate(settings: Migrate) -> Result<(), RunError> {
 fn change_keys(what: Keys) -> Result<(), RunError> {
     let done = keys::run(what, secret_variable(SIGNING_KEY).is_some(), &Clock::system())?;
     Ok(write!(std::io::stdout(), "{done}")?)
+}
+
+fn print_next_key(settings: &NextKeyArgs) -> Result<(), RunError> {
+    let Secrets { first, older } = auth_secret_of_site(settings)?;
+    let key = NextKey::new(&SealKeys::new(first, older));
+    Ok(writeln!(std::io::stdout(), "{}", key.reveal())?)
 }
 
 /// The server that DATABASE_URL names, or the file in the data folder. The URL may hold a password, so it is no

@@ -6,7 +6,7 @@ use vestibule_api::SigningKeys;
 
 use crate::key_file::{self, KEY_FILE, KeyFile, SIGNING_KEY};
 use crate::secrets::{SecretError, Secrets, Source};
-use crate::settings::{ApiArgs, FeedArgs, SiteArgs};
+use crate::settings::{ApiArgs, FeedArgs, NextKeyArgs, SiteArgs};
 
 pub(super) const AUTH_SECRET: &str = "AUTH_SECRET";
 
@@ -24,6 +24,17 @@ pub(super) fn auth_secret(
         kept_in: (!is_exposed).then(|| data.join("auth-secret")),
     }
     .load()
+}
+
+/// The site's secret for who only wants to know it: none is made.
+pub(super) fn auth_secret_of_site(args: &NextKeyArgs) -> Result<Secrets, SecretError> {
+    let source = Source {
+        variable: AUTH_SECRET,
+        value: secret_variable(AUTH_SECRET),
+        file: args.auth_secret_file.as_deref(),
+        kept_in: Some(args.data.join("auth-secret")),
+    };
+    source.given()?.ok_or(SecretError::NotMade(AUTH_SECRET))
 }
 
 pub(super) fn signing_keys(

@@ -9,7 +9,7 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tower::service_fn;
@@ -22,6 +22,7 @@ use super::http2;
 use super::paced::Paced;
 use super::places::{AddressPlace, Place};
 use super::pulse::{Overdue, Pulse, Watch};
+use super::rest::lend;
 use super::strict::Strict;
 
 /// What the connections of one listener have in common.
@@ -50,12 +51,16 @@ impl Shared {
             return refused("address", &"too many connections of one address");
         };
         let address = ClientAddress(address);
-        let Some(tls) = &self.edge.tls else {
+        let Some(tls) = self.edge.tls.clone() else {
             return self.http(socket, address, place, pulse).await;
         };
-        let handshake = tls.acceptor.accept(socket);
-        let Some(stream) = self.in_time("tls", handshake).await else { return };
-        self.http(stream, address, place, pulse).await;
+        // Boxed, so that a connection without TLS has no room for it.
+        Box::pin(async move {
+            let handshake = tls.acceptor.accept(socket);
+            let Some(stream) = self.in_time("tls", handshake).await else { return };
+            self.http(stream, address, place, pulse).await;
+        })
+        .await;
     }
 
     /// What a step before the first request comes to, unless it fails, takes too long, or the server ends.
@@ -86,15 +91,54 @@ impl Shared {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { edge: Edge { limits, has_hsts, .. }, router, mut stop } = self;
+        let Self { edge: Edge { limits, has_hsts, .. }, router, stop } = self;
         let stopping = Stopping(stop.clone());
         let front = Front { router, address, stopping, has_hsts, limits, pulse: pulse.clone() };
+        let mut line = Line { front, stop, watch: Watch::new(pulse.clone()) };
+        let mut stream = Strict::new(stream, pulse, place);
+        while line.is_called(&mut stream).await {
+            // Boxed, so that its memory goes when the connection rests.
+            let Some(back) = Box::pin(line.talk(stream)).await else { return };
+            stream = back;
+        }
+        let _ = timeout(FAREWELL, stream.shutdown()).await;
+    }
+}
+
+/// A connection, whatever is being done with it.
+struct Line {
+    front: Front,
+    stop: watch::Receiver<bool>,
+    watch: Watch,
+}
+
+impl Line {
+    /// Waits for the first byte of a request. Whether it came, before the time for it was over or the server ended.
+    async fn is_called<S>(&mut self, stream: &mut Strict<S>) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        tokio::select! { biased;
+            begun = poll_fn(|cx| stream.poll_begun(cx)) => begun.is_ok(),
+            _ = self.stop.wait_for(|stop| *stop) => false,
+            _ = poll_fn(|cx| self.watch.poll(cx)) => false,
+        }
+    }
+
+    /// Answers requests. The stream, once there are none for a moment; nothing, if the connection ended.
+    async fn talk<S>(&mut self, stream: Strict<S>) -> Option<Strict<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { front, stop, watch } = self;
+        let (limits, pulse) = (front.limits, front.pulse.clone());
+        let front = front.clone();
         let service =
             TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
         let builder = builder();
-        let stream = TokioIo::new(Strict::new(stream, pulse.clone(), place));
-        let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
-        let mut watch = Watch::new(pulse.clone());
+        let (stream, shelf) = lend(stream, pulse.clone());
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut connection = Box::pin(connection);
         let mut farewell = pin!(sleep(Duration::MAX));
         let mut has_stopped = false;
         loop {
@@ -104,24 +148,25 @@ impl Shared {
                         let error = &*error as &dyn std::error::Error;
                         tracing::debug!(error, "a connection ended early");
                     }
-                    return;
+                    drop(connection);
+                    return shelf.take();
                 }
                 _ = stop.wait_for(|stop| *stop), if !has_stopped => {
                     has_stopped = true;
                     FAREWELL
                 }
                 overdue = poll_fn(|cx| watch.poll(cx)) => match overdue {
-                    // What reads the head is told by the pulse, the next time round.
-                    Overdue::Head => continue,
+                    // What reads is told by the pulse, the next time round.
+                    Overdue::Head | Overdue::Rest => continue,
                     Overdue::Request => limits.write,
                     Overdue::Reading => {
                         tracing::debug!("a connection was cut: its client takes nothing");
-                        return;
+                        return None;
                     }
                 },
                 () = farewell.as_mut() => {
                     if pulse.is_idle() {
-                        return;
+                        return None;
                     }
                     FAREWELL
                 }

@@ -14,6 +14,7 @@ mod plain;
 mod proxy;
 mod pulse;
 mod refusal;
+mod rest;
 mod strict;
 pub mod tls;
 

@@ -2,11 +2,14 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::framing::Framing;
 use super::limits::Limits;
 use super::outflow::Outflow;
 
@@ -15,13 +18,19 @@ use super::outflow::Outflow;
 pub(super) struct Pulse {
     limits: Limits,
     doing: Mutex<Doing>,
+    is_resting: AtomicBool,
 }
+
+/// How long after a request what serves it waits for another.
+const REST: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct Doing {
     /// A head has begun and is not complete.
     head: Option<Instant>,
-    /// It did not become so in time.
+    /// The next byte would be a request's first.
+    is_between: bool,
+    /// The head did not become complete in time.
     is_late: bool,
     /// The socket takes nothing.
     blocked: Option<Instant>,
@@ -44,6 +53,8 @@ pub(super) enum Overdue {
     Request,
     /// The client takes nothing.
     Reading,
+    /// The next request, and by far: nothing is wrong, but no memory is to be held for it.
+    Rest,
 }
 
 impl Pulse {
@@ -51,6 +62,7 @@ impl Pulse {
         let now = Instant::now();
         let doing = Doing {
             head: None,
+            is_between: false,
             is_late: false,
             blocked: None,
             running: 0,
@@ -59,18 +71,20 @@ impl Pulse {
             outflows: Vec::new(),
             look: now,
         };
-        Arc::new(Self { limits, doing: Mutex::new(doing) })
+        Arc::new(Self { limits, doing: Mutex::new(doing), is_resting: AtomicBool::new(false) })
     }
 
     fn doing(&self) -> MutexGuard<'_, Doing> {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came; whether some of them went on, and whether a head is not complete.
-    pub(super) fn read(&self, has_passed: bool, is_in_head: bool) {
+    /// Bytes came; whether some of them went on, and how far they lead.
+    pub(super) fn read(&self, has_passed: bool, framing: &Framing) {
+        self.is_resting.store(false, Ordering::Relaxed);
         let mut doing = self.doing();
+        doing.is_between = framing.is_between();
         doing.head = doing.head.filter(|_| !has_passed);
-        if is_in_head {
+        if framing.is_in_head() {
             doing.head.get_or_insert_with(Instant::now);
         }
     }
@@ -89,6 +103,11 @@ impl Pulse {
             // The last answer was still on its way.
             doing.idle = Some(Instant::now());
         }
+    }
+
+    /// Whether the connection rests until something is read.
+    pub(super) fn is_resting(&self) -> bool {
+        self.is_resting.load(Ordering::Relaxed)
     }
 
     /// The connection is to end once nothing runs.
@@ -136,6 +155,13 @@ impl Pulse {
             until = until.min(since + idle);
             if since + idle <= now {
                 return Err(Overdue::Request);
+            }
+            if doing.is_between && !self.is_resting() {
+                until = until.min(since + REST);
+                if since + REST <= now {
+                    self.is_resting.store(true, Ordering::Relaxed);
+                    return Err(Overdue::Rest);
+                }
             }
         }
         if let Some(since) = doing.head {

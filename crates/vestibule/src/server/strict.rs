@@ -65,6 +65,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Strict<S> {
         }
     }
 
+    /// Whether nothing of a request is here, and none is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.framing.is_between()
+            && self.held.is_empty()
+            && self.ready.get_ref().is_empty()
+            && self.over.is_none()
+    }
+
+    /// Waits until something came, which is then to be read, or nothing more will.
+    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_quiet() { self.poll_apart(cx) } else { Poll::Ready(Ok(())) }
+    }
+
     /// Gives what is ready; whether there was any.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let at = usize::try_from(self.ready.position()).unwrap_or(usize::MAX);
@@ -113,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Strict<S> {
     }
 
     fn took(&mut self, has_passed: bool, violation: Option<Violation>) {
-        self.pulse.read(has_passed, self.framing.is_in_head());
+        self.pulse.read(has_passed, &self.framing);
         match violation {
             None => {}
             Some(violation @ Violation::Body(_)) => {

@@ -172,6 +172,39 @@ async fn rl_02_a_connection_without_a_request_is_closed_after_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_rests_goes_on_where_it_was() {
+    let (mut client, mut gone) = connect(reads()).await;
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
+    let mut room = [0; 4096];
+    // From a moment in which it can't rest yet to one in which it has for long; whole, and cut where it wakes.
+    for pause in [0, 1, 2, 3, 50] {
+        for cut in [0, 1, 20, post.len() - 2] {
+            sleep(Duration::from_secs(pause)).await;
+            client.write_all(&post.as_bytes()[..cut]).await.unwrap();
+            sleep(Duration::from_secs(3)).await;
+            client.write_all(&post.as_bytes()[cut..]).await.unwrap();
+            let count = client.read(&mut room).await.unwrap();
+            let text = String::from_utf8_lossy(&room[..count]);
+            assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("\r\n\r\n4"), "{text}");
+        }
+    }
+    sleep(Duration::from_secs(3)).await;
+    client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let (seconds, text) = closes(client).await;
+    assert_eq!((seconds, text.starts_with("HTTP/1.1 408 ")), (10, true), "{text}");
+    assert!(gone.recv().await.is_none(), "nobody keeps it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_a_resting_connection_leaves_nothing() {
+    let (mut client, mut gone) = connect(hello()).await;
+    client.write_all(GET).await.unwrap();
+    sleep(Duration::from_secs(30)).await;
+    drop(client);
+    assert!(timeout(Duration::from_secs(1), gone.recv()).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn rl_02_a_request_that_runs_may_take_its_time() {
     let router = answers(async |_| {
         sleep(Duration::from_secs(3600)).await;

@@ -41,7 +41,7 @@ pub struct ApiArgs {
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_FRESH_LOGIN", value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     pub fresh_login: Option<i64>,
 
-    /// Whether login attempts are limited, per account and address and per address, and new refresh tokens, per session; off on loopback only
+    /// Whether login attempts are limited, per account and address and per address, new refresh tokens, per session, and usernames asked about, per address; off on loopback only
     #[arg(long, value_enum, env = "VESTIBULE_THROTTLE", default_value_t = Switch::On)]
     pub throttle: Switch,
 

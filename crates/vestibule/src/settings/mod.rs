@@ -3,6 +3,8 @@
 mod api;
 mod edge;
 mod hops;
+mod init;
+mod next_key;
 mod operate;
 mod process;
 mod routes;
@@ -20,6 +22,8 @@ use url::Url;
 pub use api::ApiArgs;
 pub use edge::EdgeArgs;
 pub use hops::HopArgs;
+pub use init::{Front, Init, InitNext};
+pub use next_key::NextKeyArgs;
 pub use operate::{
     Copy, DatabaseUrl, Db, EndAll, Fastapi, Import, KeyAdd, KeyFileArgs, KeyRetire, Keys, Migrate,
     Sessions,
@@ -46,7 +50,7 @@ pub struct Cli {
 
 const SECRETS: &str = "\
 Secrets come from the environment or from files, never as arguments:
-  AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway)
+  AUTH_SECRET, AUTH_SECRET_FILE                          seals the session cookie (serve, gateway, next-key)
   VESTIBULE_SIGNING_KEY, VESTIBULE_SIGNING_KEY_FILE      signs the tokens (serve, api)
   DATABASE_URL, DATABASE_URL_FILE                        a PostgreSQL database instead of SQLite (all but gateway)
   VESTIBULE_FEED_KEY, VESTIBULE_FEED_KEY_FILE            lets a gateway ask the API who was signed out elsewhere (all)
@@ -89,6 +93,11 @@ pub enum Role {
     /// End sessions.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Write what an app needs into it.
+    #[command(subcommand)]
+    Init(Init),
+    /// Print the key by which a Next.js app in front of the site asks who a visitor is (VESTIBULE_KEY there).
+    NextKey(NextKeyArgs),
 }
 
 /// Settings of `vestibule serve`.
@@ -266,6 +275,7 @@ mod tests {
             "vestibule --max-stale 1",
             "vestibule --max-stale 7200",
             "vestibule --throttle maybe",
+            "vestibule --ui-session cookie",
             "vestibule --site-url app.example.com",
             "vestibule --protect billing",
             "vestibule --nonsense",

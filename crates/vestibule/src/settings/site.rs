@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use url::Url;
-use vestibule_gateway::Site;
+use vestibule_gateway::{SessionPolicy, Site};
 
 use super::{EdgeArgs, HopArgs, RouteArgs, listen};
 
@@ -22,6 +22,15 @@ pub struct SiteArgs {
     /// A web server that has the site's other pages, such as Next.js; without it the built-in pages answer
     #[arg(long, value_name = "URL", env = "VESTIBULE_UI_URL")]
     pub ui: Option<Url>,
+
+    /// What the UI is told of who is signed in: who it is, signed; also a ticket with which it calls the API; also the access token itself
+    #[arg(
+        long,
+        value_name = "none|identity|ticket|token",
+        env = "VESTIBULE_UI_SESSION",
+        default_value = "ticket"
+    )]
+    pub ui_session: SessionPolicy,
 
     /// How long guarded pages are still served while the API can't be asked who was signed out elsewhere, in seconds
     #[arg(long, value_name = "SECONDS", env = "VESTIBULE_MAX_STALE", default_value_t = 60, value_parser = clap::value_parser!(u64).range(3..=3600))]

@@ -4,7 +4,9 @@ use std::fs;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use vestibule_api::Api;
 
+use crate::copy::meddle;
 use crate::support::{PASSWORD, TestApi, person};
 
 #[tokio::test]
@@ -53,6 +55,9 @@ async fn every_field_of_a_registration_is_checked() {
         ("tier_id", json!(1), "extra_forbidden"),
         ("id", json!(1), "extra_forbidden"),
         ("hashed_password", json!("x"), "extra_forbidden"),
+        ("email_verified", json!(true), "extra_forbidden"),
+        ("created_at", json!("2026-11-22T22:30:00.000Z"), "extra_forbidden"),
+        ("updated_at", json!("2026-11-22T22:30:00.000Z"), "extra_forbidden"),
         ("profile_image_url", json!("https://x.yz"), "extra_forbidden"),
     ];
     for (field, value, kind) in cases {
@@ -174,6 +179,93 @@ async fn an_account_is_read_with_a_token_and_others_without_the_address() {
 }
 
 #[tokio::test]
+async fn only_the_owner_at_me_is_told_when_the_account_was_made_and_changed() {
+    let api = TestApi::new().await;
+    let ada = api.member("ada").await;
+    api.register("bob").await;
+    let six = |id, username: &str, email: &str| {
+        format!(
+            r#"{{"id":{id},"name":"Ada Lovelace","username":"{username}","email":{email},"profile_image_url":"https://profileimageurl.com","tier_id":null"#
+        )
+    };
+    let ada_s = six(1, "ada", r#""ada@example.com""#);
+    let three = r#","created_at":"2027-01-15T08:00:00.000Z","updated_at":"2027-01-15T08:00:00.000Z","email_verified":false}"#;
+    for path in ["/api/v1/user/me", "/api/v1/user/me/"] {
+        let me = api.client.get_as(path, &ada.access).await;
+        assert_eq!(me.says(), format!("200 {ada_s}{three}"));
+        let documented = &Api::openapi()["components"]["schemas"]["Account"]["required"];
+        assert_eq!(json!(me.json().as_object().unwrap().keys().collect::<Vec<_>>()), *documented);
+    }
+    let by_name = api.client.get_as("/api/v1/user/ada", &ada.access).await;
+    assert_eq!(by_name.says(), format!("200 {ada_s}}}"), "the contract's keys and no others");
+    let other = api.client.get_as("/api/v1/user/bob", &ada.access).await;
+    assert_eq!(other.says(), format!("200 {}}}", six(2, "bob", "null")));
+}
+
+/// Each change is looked at right after the answer before was remembered.
+#[tokio::test]
+async fn the_time_of_the_last_change_moves_with_every_change_and_with_nothing_else() {
+    let api = TestApi::new().await;
+    let ada = api.member("ada").await;
+    let updated_at = async || {
+        let me = api.me(&ada.access).await.json();
+        assert_eq!(me["created_at"], "2027-01-15T08:00:00.000Z");
+        me["updated_at"].as_str().unwrap().to_owned()
+    };
+    let password = json!({"current_password": PASSWORD, "new_password": "An0ther!pass"});
+    for (minute, (username, change, moves)) in [
+        ("ada", json!({}), false),
+        ("ada", json!({"name": "Ada Lovelace", "email": "ada@example.com"}), false),
+        ("ada", json!({"name": "Ada King"}), true),
+        ("ada", json!({"name": "Ada King", "username": "ada"}), false),
+        ("ada", json!({"email": "Ada@example.com"}), true),
+        ("ada", json!({"profile_image_url": "https://example.com/a.png"}), true),
+        ("ada", json!({"username": "countess"}), true),
+        ("me", password, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = updated_at().await;
+        api.clock.advance(60);
+        let answer = match username {
+            "me" => {
+                let bearer = format!("Bearer {}", ada.access);
+                let headers = [("content-type", "application/json"), ("authorization", &*bearer)];
+                let path = "/api/v1/user/me/password";
+                api.client.request("PUT", path, &headers, change.to_string()).await
+            }
+            name => {
+                let path = format!("/api/v1/user/{name}");
+                api.client.patch_as(&path, &ada.access, &change).await
+            }
+        };
+        assert_eq!(answer.status, 200, "{answer}");
+        let now = format!("2027-01-15T08:{:02}:00.000Z", minute + 1);
+        assert_eq!(updated_at().await, if moves { now } else { before }, "{change}");
+    }
+    let (before, again) = (updated_at().await, api.client.log_in("countess", "An0ther!pass").await);
+    assert_eq!((again.status, updated_at().await), (200, before), "a login is no change");
+}
+
+#[tokio::test]
+async fn a_new_address_is_not_verified_and_other_changes_leave_it_as_it_was() {
+    let api = TestApi::new().await;
+    let ada = api.member("ada").await;
+    meddle(&api.database, "UPDATE users SET email_verified = TRUE").await;
+    for (change, verified) in [
+        (json!({"name": "Ada King", "profile_image_url": "https://example.com/a.png"}), true),
+        (json!({"email": "ada@example.com"}), true),
+        (json!({"email": "countess@example.com"}), false),
+        (json!({"email": "ada@example.com"}), false),
+    ] {
+        let answer = api.client.patch_as("/api/v1/user/ada", &ada.access, &change).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        assert_eq!(api.me(&ada.access).await.json()["email_verified"], verified, "{change}");
+    }
+}
+
+#[tokio::test]
 async fn lg_17_only_the_owner_changes_an_account_and_checks_come_in_the_contracts_order() {
     let api = TestApi::new().await;
     let ada = api.member("ada").await;
@@ -187,9 +279,18 @@ async fn lg_17_only_the_owner_changes_an_account_and_checks_come_in_the_contract
     assert_eq!(api.client.delete_as("/api/v1/user/bob", &ada.access).await.status, 403);
     assert_eq!(api.client.patch_as("/api/v1/user/nobody", &ada.access, &good).await.status, 404);
     assert_eq!(api.client.delete_as("/api/v1/user/nobody", &ada.access).await.status, 404);
-    for field in
-        ["is_superuser", "tier_id", "id", "password", "hashed_password", "deleted_at", "uuid"]
-    {
+    for field in [
+        "is_superuser",
+        "tier_id",
+        "id",
+        "password",
+        "hashed_password",
+        "email_verified",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+        "uuid",
+    ] {
         let answer = api.client.patch_as("/api/v1/user/ada", &ada.access, &json!({field: 1})).await;
         assert_eq!(answer.refused(), [format!("body.{field}:extra_forbidden")]);
     }
@@ -322,7 +423,7 @@ async fn a_deleted_account_is_dead_everywhere_and_keeps_nothing() {
     );
 
     let kept = "SELECT count(*) FROM users WHERE deleted_at IS NOT NULL
-        AND name || email || password_hash || profile_image_url <> ''";
+        AND (name || email || password_hash || profile_image_url <> '' OR updated_at IS NOT NULL OR email_verified)";
     assert_eq!(api.database.number(kept).await, 0);
     api.inner.close().await;
     // On SQLite, not even in what was written before. PostgreSQL keeps old rows until it vacuums.

@@ -75,6 +75,7 @@ async fn everything_moves_in_any_direction_and_sessions_go_on() {
         let change = json!({"username": "countess"});
         let renamed = before.client.patch_as("/api/v1/user/ada", &ada.access, &change).await;
         assert_eq!(renamed.status, 200, "{renamed}");
+        meddle(&old, "UPDATE users SET email_verified = TRUE WHERE id = 1").await;
         before.inner.close().await;
 
         let told = copied(&copy(&old.url, &new.url));
@@ -83,7 +84,8 @@ async fn everything_moves_in_any_direction_and_sessions_go_on() {
             assert_eq!(new.count(table).await, old.count(table).await, "{table}");
         }
         let after = api(&new, &clock).await;
-        assert_eq!(after.me(&ada.access).await.json()["username"], "countess");
+        let me = after.me(&ada.access).await.json();
+        assert_eq!((&me["username"], &me["email_verified"]), (&json!("countess"), &json!(true)));
         assert_eq!(after.refresh(&ada.refresh).await.status, 200);
         for tokens in [&out, &gone] {
             assert_eq!(after.me(&tokens.access).await.status, 401);

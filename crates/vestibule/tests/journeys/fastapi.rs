@@ -35,7 +35,6 @@ pub struct Fastapi {
     clock: Clock,
     /// Seconds by which its clock is ahead.
     ahead: i64,
-    socket: Upstream,
 }
 
 impl Fastapi {
@@ -49,8 +48,7 @@ impl Fastapi {
     pub fn with(options: Options, clock: &Clock) -> Self {
         let options = Options { time: Some(clock.now()), ..options };
         let server = Server::start_with(options).unwrap_or_else(|why| panic!("{why}"));
-        let socket = Upstream::at(&Url::parse(&server.url()).unwrap()).unwrap();
-        Self { server: Arc::new(server), clock: clock.clone(), ahead: 0, socket }
+        Self { server: Arc::new(server), clock: clock.clone(), ahead: 0 }
     }
 
     /// The same with a clock that is ahead by `seconds`.
@@ -60,10 +58,12 @@ impl Fastapi {
 
     /// Its socket, with nothing in between; its clock stands still.
     pub fn socket(&self) -> Upstream {
-        self.socket.clone()
+        Upstream::at(&Url::parse(&self.server.url()).unwrap()).unwrap()
     }
 
-    /// The way to its socket. Whoever takes it brings the time along.
+    /// The way to its socket. Whoever takes it brings the time along, and comes on a connection of his own: after a
+    /// 500 the backend hangs up without a word (contract, section 1), and a request that meets that end on a kept
+    /// connection may not be sent again.
     pub fn router(&self) -> Router {
         Router::new().fallback(any(pass)).with_state(self.clone())
     }
@@ -71,7 +71,7 @@ impl Fastapi {
 
 async fn pass(State(fastapi): State<Fastapi>, request: Request) -> Response {
     fastapi.server.set_time(fastapi.clock.now() + fastapi.ahead);
-    match fastapi.socket.send(request).await {
+    match fastapi.socket().send(request).await {
         Ok(response) => response.into_response(),
         Err(_) => StatusCode::BAD_GATEWAY.into_response(),
     }

@@ -29,12 +29,12 @@ const SHORT: Duration = Duration::from_millis(300);
 /// How long an answer is held open; a real API takes a second.
 const HELD: Duration = Duration::from_millis(20);
 
-fn key(seed: u8) -> Secret {
+pub fn key(seed: u8) -> Secret {
     Secret::from_random([seed; 32])
 }
 
 #[derive(Clone, Default)]
-struct Feed(Arc<Told>);
+pub struct Feed(Arc<Told>);
 
 #[derive(Default)]
 struct Told {
@@ -61,7 +61,7 @@ impl Feed {
         self.0.list.lock().unwrap()
     }
 
-    fn revoke(&self, sid: &str) {
+    pub fn revoke(&self, sid: &str) {
         self.list().revoked.push((sid.to_owned(), NOW + 3600));
         self.0.news.notify_waiters();
     }
@@ -81,7 +81,7 @@ impl Feed {
     }
 
     /// The API's name of the session whose token was seen last.
-    fn sid_seen(&self) -> String {
+    pub fn sid_seen(&self) -> String {
         let bearer = self.list().bearer.clone().unwrap();
         let claims = URL_SAFE_NO_PAD.decode(bearer.split('.').nth(1).unwrap()).unwrap();
         let claims: Value = serde_json::from_slice(&claims).unwrap();
@@ -89,7 +89,7 @@ impl Feed {
     }
 
     /// `api` with this feed.
-    fn before(&self, api: Router) -> Router {
+    pub fn before(&self, api: Router) -> Router {
         let feed = self.clone();
         let spy = from_fn(move |request: Request, next: Next| {
             let bearer = request.headers().get("authorization");

@@ -178,6 +178,8 @@ async fn accounts_come_with_what_they_were_and_deleted_ones_with_nothing_but_the
             json!({
                 "id": 5, "name": "Grace 🦀", "username": "grace", "email": "Grace.H@example.com",
                 "profile_image_url": "https://example.com/g.png", "tier_id": 3,
+                "created_at": "1970-01-12T13:46:40.000Z", "updated_at": "1970-01-24T03:33:20.000Z",
+                "email_verified": false,
             })
         );
         let times =

@@ -9,7 +9,7 @@ use axum::routing::get;
 use http::Method;
 use serde_json::{Value, json};
 use vestibule::observe::{Ids, caught, observed};
-use vestibule_api::ErrorKind;
+use vestibule_api::{ApiSettings, ErrorKind};
 use vestibule_gateway::{Problem, Upstream};
 
 use crate::process::Server;
@@ -167,6 +167,116 @@ async fn er_01_the_api_tells_as_its_contract_has_it_and_by_problem_details_on_re
     let down = api.client.request("POST", "/api/v1/login", &[form, PROBLEM], login).await;
     assert_is(&down, 503, "database_unavailable");
     assert_eq!(down.header("retry-after"), "1");
+}
+
+/// What another part of a site goes by when it puts a refusal into words of its own.
+#[tokio::test]
+async fn er_01_refusals_of_a_change_are_told_apart_by_code_and_field_as_the_document_says() {
+    let settings =
+        ApiSettings { throttle: false, fresh_login: Some(600), ..ApiSettings::default() };
+    let api = TestApi::with(settings).await;
+    let stale = api.member("ada").await;
+    api.register("bob").await;
+    api.clock.advance(600);
+    let fresh = api.log_in("ada").await;
+    let document = include_str!("../../../../docs/contract.md");
+    let (ada, bob) = ("/api/v1/user/ada", "/api/v1/user/bob");
+    let (password, elsewhere) = ("/api/v1/user/me/password", "/api/v1/user/me/sessions/elsewhere");
+    let to = |current: &str, new: &str| json!({"current_password": current, "new_password": new});
+    let long = "x".repeat(257);
+    type Case<'a> = (&'a str, &'a str, &'a str, Value, u16, &'a str, &'a str, &'a str);
+    let cases: [Case<'_>; 11] = [
+        ("PATCH", ada, &stale.access, json!({"username": "eve"}), 403, "login_too_old", "", ""),
+        ("DELETE", ada, &stale.access, json!({}), 403, "login_too_old", "", ""),
+        ("DELETE", elsewhere, &stale.access, json!({}), 403, "login_too_old", "", ""),
+        ("DELETE", elsewhere, &fresh.access, json!({}), 404, "not_found", "", ""),
+        ("PATCH", bob, &fresh.access, json!({"name": "Eve"}), 403, "not_owner", "", ""),
+        (
+            "PUT",
+            password,
+            &stale.access,
+            to("wrong", "another one"),
+            422,
+            "fields_invalid",
+            "current_password",
+            "value_error",
+        ),
+        (
+            "PUT",
+            password,
+            &stale.access,
+            to("wrong", "short"),
+            422,
+            "fields_invalid",
+            "new_password",
+            "string_too_short",
+        ),
+        (
+            "PUT",
+            password,
+            &stale.access,
+            to(PASSWORD, &long),
+            422,
+            "fields_invalid",
+            "new_password",
+            "string_too_long",
+        ),
+        (
+            "PATCH",
+            ada,
+            &fresh.access,
+            json!({"username": "bob"}),
+            422,
+            "taken",
+            "username",
+            "taken",
+        ),
+        (
+            "PATCH",
+            ada,
+            &fresh.access,
+            json!({"email": "BOB@example.com"}),
+            422,
+            "taken",
+            "email",
+            "taken",
+        ),
+        (
+            "PATCH",
+            ada,
+            &fresh.access,
+            json!({"username": "login"}),
+            422,
+            "fields_invalid",
+            "username",
+            "value_error",
+        ),
+    ];
+    for (method, path, access, body, status, code, field, kind) in cases {
+        let bearer = format!("Bearer {access}");
+        let headers = [("authorization", &*bearer), ("content-type", "application/json"), PROBLEM];
+        let told = api.client.request(method, path, &headers, body.to_string()).await;
+        assert_is(&told, status, code);
+        let errors = told.json()["errors"].clone();
+        let expected = match field {
+            "" => Value::Null,
+            field => json!([[["body", field], kind]]),
+        };
+        let places = errors.as_array().map_or(Value::Null, |errors| {
+            errors.iter().map(|error| json!([error["loc"], error["type"]])).collect()
+        });
+        assert_eq!(places, expected, "{method} {path} {body}: {told}");
+
+        let plain = api.client.request(method, path, &headers[..2], body.to_string()).await;
+        let detail = plain.json()["detail"].clone();
+        let said = match &detail {
+            Value::String(sentence) => sentence.clone(),
+            list => list[0]["type"].as_str().unwrap().to_owned(),
+        };
+        let parts = [&said, code, field, &status.to_string()];
+        let has_row = document.lines().any(|line| parts.iter().all(|part| line.contains(*part)));
+        assert!(has_row, "docs/contract.md has no row with {parts:?}");
+    }
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ fn echo(name: &'static str) -> Router {
     })
 }
 
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 10] = [
     "/shop/cart = one methods=GET,HEAD",
     "/shop/cart = two methods=POST,DELETE guard=true",
     "/shop/** = one",
@@ -45,6 +45,7 @@ const ROUTES: [&str; 9] = [
     "/t/*/x = two token=attach host=site guard=false",
     "/members/** = two roles=member",
     "/id/** = api strip=/id token=attach",
+    "/api/auth/own/** = one methods=GET",
 ];
 
 async fn plan_of_table(api: &TestApi) -> PlanSettings {
@@ -79,7 +80,7 @@ async fn plan_of_table(api: &TestApi) -> PlanSettings {
 }
 
 /// Method and target, what becomes of it, and whether it needs a session.
-const TABLE: [(&str, &str, &str, bool); 40] = [
+const TABLE: [(&str, &str, &str, bool); 46] = [
     ("GET", "/shop/cart", "one /shop/cart token=none cookies=yes host=site", false),
     ("HEAD", "/shop/cart", "200", false),
     ("POST", "/shop/cart", "two /shop/cart token=none cookies=yes host=site", true),
@@ -124,6 +125,12 @@ const TABLE: [(&str, &str, &str, bool); 40] = [
     ("GET", "/", "ui / token=none cookies=yes host=site", false),
     ("GET", "/anything", "ui /anything token=none cookies=yes host=site", false),
     ("GET", "/dashboard", "ui /dashboard token=none cookies=yes host=site", true),
+    ("GET", "/api/auth", "ours", false),
+    ("GET", "/api/auth/ok", "ours", false),
+    ("POST", "/api/auth/own/sign-out", "ours", false),
+    ("GET", "/api/auth/own/x", "one /api/auth/own/x token=visitor cookies=no host=upstream", false),
+    ("GET", "/api/authors", "ui /api/authors token=none cookies=yes host=site", false),
+    ("GET", "/api/auth/../authors", "ui /api/authors token=none cookies=yes host=site", false),
     ("GET", "/health", "ours", false),
     ("GET", "/_vestibule/none", "ours", false),
 ];

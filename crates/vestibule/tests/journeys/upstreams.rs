@@ -345,6 +345,27 @@ async fn n14_a_read_whose_kept_connection_dies_under_it_is_sent_again_and_a_chan
 }
 
 #[tokio::test]
+async fn after_a_500_a_connection_is_not_used_again_since_its_server_may_be_about_to_hang_up() {
+    let stub = Stub::new().await;
+    let site = site_over(&[stub.url()], "", |_| ()).await;
+    let mut client = site.client().await;
+    for status in ["500 Internal Server Error", "503 Service Unavailable", "404 Not Found"] {
+        client.request("POST", "/open/x", &[ORIGIN]).await;
+        let (mut upstream, _) = stub.asked().await;
+        upstream.send(&format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")).await;
+        assert_eq!(client.answer().await.status.to_string(), status[..3]);
+        let is_kept = !status.starts_with("500");
+        if is_kept {
+            client.request("POST", "/open/x", &[ORIGIN]).await;
+            assert!(upstream.head().await.line.starts_with("POST"), "{status}");
+            upstream.half_close().await;
+            assert_eq!(client.answer().await.status, 502);
+        }
+        upstream.is_closed().await;
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_stalls_is_no_failure_of_the_upstream() {
     let stub = Stub::new().await;
     let site = site_over(&[stub.url()], "head-timeout=1", |_| ()).await;

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::process::{Server, listening, vestibule};
-use crate::support::Folder;
+use crate::support::{Folder, PASSWORD, person, until};
 use crate::wire::{End, HOST, ORIGIN, Stub, h2c};
 
 /// What is carried each way.
@@ -43,12 +43,18 @@ pub async fn gateway(folder: &Folder, more: &[&str]) -> (Server, SocketAddr) {
 
 /// What a process holds in memory now, and at most, in KiB.
 fn held(server: &Server) -> (u64, u64) {
+    (status(server, "VmRSS:"), status(server, "VmHWM:"))
+}
+
+/// What it holds beside the pages of its own program, in KiB.
+fn taken(server: &Server) -> u64 {
+    status(server, "RssAnon:")
+}
+
+fn status(server: &Server, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).unwrap();
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    (field("VmRSS:"), field("VmHWM:"))
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Takes everything and says how much it was; gives as much as the path says.
@@ -126,4 +132,55 @@ async fn five_hundred_sockets_are_open_at_once_and_weigh_little() {
     }
     let grown = held(&server).1.saturating_sub(before);
     assert!(grown < 64 * SOCKETS, "{} KiB a socket", grown / SOCKETS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_connections_that_rest_weigh_little_and_leave_nothing_behind() {
+    const CONNECTIONS: u64 = 1000;
+    let folder = Folder::new();
+    let (server, site) = gateway(&folder, &[]).await;
+    // Whatever is loaded once.
+    drop(connections(site, 50).await);
+    let before = taken(&server);
+
+    let clients = connections(site, CONNECTIONS).await;
+    until(async || taken(&server) < before + 12 * CONNECTIONS).await;
+    drop(clients);
+    until(async || taken(&server) < before + 4 * CONNECTIONS).await;
+}
+
+/// So many, each of which was answered once.
+async fn connections(site: SocketAddr, count: u64) -> Vec<End> {
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = End::to(site).await;
+        client.request("GET", "/health", &[]).await;
+        assert_eq!(client.answer().await.status, 200);
+        clients.push(client);
+    }
+    clients
+}
+
+/// Memory is as in docs/performance.md, with slack for a build that is not optimised.
+#[tokio::test(flavor = "multi_thread")]
+async fn pw_07_a_flood_of_logins_weighs_its_slots_and_before_the_first_nothing_is_taken() {
+    const LOGINS: usize = 200;
+    const SLOT: u64 = 19 << 10;
+    let folder = Folder::new();
+    let server = Server::serve_on_sqlite(&folder, &["--throttle", "off"]);
+    let before = taken(&server);
+    assert!(before < 12 << 10, "{before} KiB");
+
+    let api = server.client("API");
+    assert_eq!(api.post_json("/api/v1/user", &person("userson")).await.status, 201);
+    let logins = (0..LOGINS).map(|_| api.log_in("userson", PASSWORD));
+    let answers = futures_util::future::join_all(logins).await;
+    let right = answers.iter().filter(|answer| answer.status == 200).count();
+    let refused = answers.iter().filter(|answer| answer.status == 503).count();
+    assert!(right > 0 && right + refused == LOGINS, "{right} right, {refused} refused");
+
+    let slots = std::thread::available_parallelism().unwrap().get() as u64;
+    let grown = taken(&server).saturating_sub(before);
+    assert!(grown > SLOT, "by {grown} KiB: it is kept for the next");
+    until(async || taken(&server) < before + slots * SLOT + (8 << 10)).await;
 }

@@ -3,25 +3,32 @@ use std::error::Error as _;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Multipart, Request};
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
 use http_body_util::LengthLimitError;
-use vestibule_gateway::Problem;
+
+use crate::problem::Problem;
 
 /// Largest form, in bytes.
 const LARGEST: usize = 64 * 1024;
 
 /// A form's fields as typed, urlencoded or multipart; of a field sent twice the last.
-pub(super) struct Form(HashMap<String, String>);
+pub struct Form(HashMap<String, String>);
 
 impl Form {
+    /// Whether a request's body is one.
+    pub fn is_sent(headers: &HeaderMap) -> bool {
+        let kind = kind(headers);
+        kind.starts_with("application/x-www-form-urlencoded") || kind.starts_with(MULTIPART)
+    }
+
     /// What was typed, or nothing.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
     /// What was typed, if anything.
-    pub(super) fn given(&self, name: &str) -> Option<&str> {
+    pub fn given(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 }
@@ -32,13 +39,19 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let (head, body) = request.into_parts();
         let body = to_bytes(body, LARGEST).await.map_err(|why| refusal(&why))?;
-        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.unwrap_or_default().to_ascii_lowercase().starts_with("multipart/form-data") {
+        if !kind(&head.headers).starts_with(MULTIPART) {
             return Ok(Self(form_urlencoded::parse(&body).into_owned().collect()));
         }
         let request = Request::from_parts(head, body.into());
         multipart(request, state).await.ok_or_else(|| Problem::BAD_BODY.into_response())
     }
+}
+
+const MULTIPART: &str = "multipart/form-data";
+
+fn kind(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The form in a multipart body; `None` if it is none.

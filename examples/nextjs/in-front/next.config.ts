@@ -1,0 +1,3 @@
+import { withVestibule } from "@vestibule/next/config";
+
+export default withVestibule();
