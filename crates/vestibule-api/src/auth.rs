@@ -22,15 +22,27 @@ impl FromRequestParts<Api> for CurrentUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers)?;
-        let now = api.0.clock.now();
-        let claims = api.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
-        let account = api.0.store.live_user(claims.uid, &claims.sid, now).await?;
-        let account = account.ok_or(ApiError::BadBearer)?;
+        let current = api.current(bearer(&parts.headers)?).await?;
         if let Some(signed_in) = parts.extensions.get::<SignedIn>() {
-            signed_in.is(account.user.id);
+            signed_in.is(current.account.user.id);
         }
-        Ok(Self { account, sid: claims.sid })
+        Ok(current)
+    }
+}
+
+impl Api {
+    /// Whether an access token is alive: signature, expiry, kind, session and account are what it should be. Every request that shows
+    /// one asks this first.
+    pub async fn is_live(&self, token: &str) -> bool {
+        self.current(token).await.is_ok()
+    }
+
+    async fn current(&self, token: &str) -> Result<CurrentUser, ApiError> {
+        let now = self.0.clock.now();
+        let claims = self.verify_access(token, now).await?.ok_or(ApiError::BadBearer)?;
+        let account = self.0.store.live_user(claims.uid, &claims.sid, now).await?;
+        let account = account.ok_or(ApiError::BadBearer)?;
+        Ok(CurrentUser { account, sid: claims.sid })
     }
 }
 

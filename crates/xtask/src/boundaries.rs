@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::command::Failure;
 
 /// Which of our crates may depend on which; a crate that is not here may depend on none.
-const INSIDE: [(&str, &[&str]); 8] = [
+const INSIDE: [(&str, &[&str]); 9] = [
     ("vestibule", &["vestibule-ui", "vestibule-gateway", "vestibule-api", "vestibule-types"]),
     ("vestibule-ui", &["vestibule-gateway", "vestibule-types"]),
     ("vestibule-gateway", &["vestibule-types"]),
@@ -15,6 +15,17 @@ const INSIDE: [(&str, &[&str]); 8] = [
     // For tests alone; xtask asks it what has to be installed.
     ("vestibule-testbed", &[]),
     ("vestibule-fuzz-targets", &["vestibule-gateway", "vestibule-types"]),
+    // Measures all of them, and uses what they use to say what it would cost alone.
+    (
+        "vestibule-bench",
+        &[
+            "vestibule",
+            "vestibule-api",
+            "vestibule-gateway",
+            "vestibule-testbed",
+            "vestibule-types",
+        ],
+    ),
     ("xtask", &["vestibule-testbed"]),
 ];
 
@@ -22,13 +33,19 @@ const INSIDE: [(&str, &[&str]); 8] = [
 const RESERVED: [(&str, &[&str]); 9] = [
     // The binary only names its error type.
     ("sqlx", &["vestibule-api", "vestibule"]),
-    ("argon2", &["vestibule-api"]),
+    ("argon2", &["vestibule-api", "vestibule-bench"]),
     ("bcrypt", &["vestibule-api"]),
     ("askama", &["vestibule-ui"]),
     ("rustls-native-certs", &["vestibule-gateway"]),
     ("tracing-subscriber", &["vestibule"]),
-    ("tokio", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
-    ("axum", &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule"]),
+    (
+        "tokio",
+        &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule", "vestibule-bench"],
+    ),
+    (
+        "axum",
+        &["vestibule-api", "vestibule-gateway", "vestibule-ui", "vestibule", "vestibule-bench"],
+    ),
     (
         "http",
         &[
@@ -37,12 +54,13 @@ const RESERVED: [(&str, &[&str]); 9] = [
             "vestibule-ui",
             "vestibule",
             "vestibule-fuzz-targets",
+            "vestibule-bench",
         ],
     ),
 ];
 
 /// `clap` reads the settings, which nothing but the binary does; and the command line of this tool.
-const CLAP: (&str, &[&str]) = ("clap", &["vestibule", "xtask"]);
+const CLAP: (&str, &[&str]) = ("clap", &["vestibule", "xtask", "vestibule-bench"]);
 
 /// Every breach of the two tables by the workspace's direct dependencies. What tests alone use is no claim.
 ///

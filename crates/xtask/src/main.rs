@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
+mod bench;
+mod bench_counts;
 mod better_auth;
 mod boundaries;
 mod command;
@@ -31,7 +33,7 @@ struct Cli {
 enum Task {
     /// Test everything there is, after setting up what that needs. Stops at the first failure.
     ///
-    /// Where Chromium, PostgreSQL, Python, nginx or Caddy is missing it is installed by apt-get, if that is allowed here (root on Debian
+    /// Where Chromium, PostgreSQL, Python, nginx, Caddy or valgrind is missing it is installed by apt-get, if that is allowed here (root on Debian
     /// or Ubuntu); otherwise what to install is printed. Nothing is skipped silently. CHROMIUM names another browser.
     Test {
         /// One step alone, with what it needs.
@@ -50,6 +52,7 @@ enum Task {
         #[arg(long, value_name = "PEER", value_parser = ["nginx", "unbuffered", "caddy", "next", "vestibule"])]
         only: Vec<String>,
     },
+    Bench(bench::Bench),
     /// Drive the Better Auth client, in each version since 1.4, against Better Auth and against Vestibule, and write what became of its
     /// calls into docs/compatibility.md. `cargo xtask test --only compatibility` says whether that is still so.
     Compatibility,
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.arguments().and_then(|soak| steps::soak(&soak, top())),
         Task::Fuzz(asked) => fuzz::fuzz(&asked, top()),
         Task::Peers { only } => steps::peers(&only, top()),
+        Task::Bench(asked) => bench::bench(&asked, top()),
         Task::Compatibility => steps::compatibility(top()),
         Task::Screenshots => steps::screenshots(top()),
     };

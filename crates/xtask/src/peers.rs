@@ -12,7 +12,7 @@ const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 /// Runs the comparison in `at`, with the program in the folder `build`. `only` names peers; without any, all play and the
 /// table in docs/gateway.md is written.
 pub(crate) fn compare(only: &[String], at: &Path, build: &str) -> Result<(), Failure> {
-    let programs = programs(at, Path::new(build))?;
+    let programs = installed(&at.join("requirements.txt"), &Path::new(build).join("peers"))?;
     next(&at.join("next-app"))?;
     let mut play = command("node", ["run.mjs"], at);
     play.args((!only.is_empty()).then(|| only.join(",")));
@@ -25,11 +25,11 @@ fn next(at: &Path) -> Result<(), Failure> {
     run(command("npm", ["install", "--no-save", "--no-audit", "--no-fund"], at))
 }
 
-/// The folder of nginx and Caddy, which come as Python packages: the same versions on every machine.
-fn programs(at: &Path, build: &Path) -> Result<PathBuf, Failure> {
-    let (list, folder) = (at.join("requirements.txt"), build.join("peers"));
+/// The folder of the programs in `list`, which come as Python packages, the same versions on every machine; in a virtual environment
+/// at `folder`.
+pub(crate) fn installed(list: &Path, folder: &Path) -> Result<PathBuf, Failure> {
     let (stamp, programs) = (folder.join("installed.txt"), folder.join("bin"));
-    if fs::read(&stamp).ok() == fs::read(&list).ok() && stamp.exists() {
+    if fs::read(&stamp).ok() == fs::read(list).ok() && stamp.exists() {
         return Ok(programs);
     }
     tools::installed(&PYTHON, || match probe("python3", &["-c", "import ensurepip, venv"]) {
@@ -40,11 +40,11 @@ fn programs(at: &Path, build: &Path) -> Result<PathBuf, Failure> {
         )),
     })?;
     let venv = ["-m".as_ref(), "venv".as_ref(), "--clear".as_ref(), folder.as_os_str()];
-    run(command("python3", venv, at))?;
+    run(command("python3", venv, Path::new("/")))?;
     let all: [&OsStr; 4] =
         ["install".as_ref(), "--quiet".as_ref(), "--requirement".as_ref(), list.as_os_str()];
-    run(command(programs.join("pip"), all, at))?;
-    let copied = fs::copy(&list, &stamp);
+    run(command(programs.join("pip"), all, Path::new("/")))?;
+    let copied = fs::copy(list, &stamp);
     copied.map_err(|error| Failure(format!("{} can't be written: {error}", stamp.display())))?;
     Ok(programs)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
 
+use crate::bench;
 use crate::boundaries;
 use crate::command::{Failure, cargo, command, output, run};
 use crate::{better_auth, next, peers, tools};
@@ -14,7 +15,7 @@ use crate::{better_auth, next, peers, tools};
 /// One part of `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Step {
-    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, npm and Python packages.
+    /// What the others need: rustfmt, clippy, Node.js, Chromium and fonts, PostgreSQL, Python, valgrind, npm and Python packages.
     Tools,
     /// Format of the Rust code.
     Format,
@@ -35,6 +36,8 @@ pub(crate) enum Step {
     Guide,
     /// What docs/gateway.md says of Vestibule beside other proxies.
     Peers,
+    /// Instructions of a request, piece by piece, against their limits (docs/performance.md).
+    Counts,
     /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
     Compatibility,
     /// The Next.js example in Chromium, behind the gateway and in front of it; by itself only, until all of it passes.
@@ -115,6 +118,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
             tools::postgres()?;
             tools::python()?;
             tools::proxies()?;
+            tools::valgrind()?;
             packages(&next_package(top))?;
             scripts_of(top).iter().try_for_each(|at| packages(at))
         }
@@ -139,6 +143,7 @@ fn test(step: Step, top: &Path) -> Result<(), Failure> {
         Step::Guide => guide(top),
         Step::Next => next_journeys(top),
         Step::Peers => play_alone(top),
+        Step::Counts => bench::hold_counts(top),
         Step::Compatibility => better_auth::test(top, &build_program(top)?),
     }
 }
@@ -154,6 +159,7 @@ fn set_up(step: Step, top: &Path) -> Result<(), Failure> {
             tools::proxies()
         }
         Step::Soak => tools::postgres(),
+        Step::Counts => tools::valgrind(),
         Step::Format | Step::Lints => tools::rust(),
         Step::Scripts => {
             tools::node()?;
@@ -262,8 +268,12 @@ fn build_program(top: &Path) -> Result<String, Failure> {
 
 fn build_what(what: &str, top: &Path) -> Result<String, Failure> {
     run(cargo(&format!("build --locked --package vestibule {what}"), top))?;
-    let folder =
-        metadata(top)?["target_directory"].as_str().map(|folder| format!("{folder}/debug"));
+    Ok(target(top)?.join("debug").display().to_string())
+}
+
+/// The folder of everything that is built.
+pub(crate) fn target(top: &Path) -> Result<PathBuf, Failure> {
+    let folder = metadata(top)?["target_directory"].as_str().map(PathBuf::from);
     folder.ok_or_else(|| Failure("cargo metadata names no target directory".to_owned()))
 }
 

