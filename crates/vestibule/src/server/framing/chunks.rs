@@ -78,22 +78,22 @@ impl Chunks {
             (At::SizeLineFeed(_) | At::DataReturn | At::DataLineFeed, _) => {
                 return Err(Body("a chunk does not end as it should"));
             }
-            (At::Trailers(fields), byte) => return trailer(fields, byte),
+            (At::Trailers(fields), _) => return trailer(fields, bytes),
         };
         Ok(Progress::Read(1))
     }
 }
 
 /// The same rules as in a head; and nothing that a head alone may say (RFC 9110, 6.5.1).
-fn trailer(fields: &mut Fields, byte: u8) -> Result<Progress, Violation> {
-    const OF_HEADS: [&[u8]; 6] =
-        [b"content-length", b"transfer-encoding", b"host", b"trailer", b"connection", b"upgrade"];
-    match fields.push(byte) {
-        Ok(Read::End) => Ok(Progress::End),
-        Ok(Read::Field) if OF_HEADS.contains(&fields.name()) => {
+fn trailer(fields: &mut Fields, bytes: &[u8]) -> Result<Progress, Violation> {
+    const OF_HEADS: [&str; 6] =
+        ["content-length", "transfer-encoding", "host", "trailer", "connection", "upgrade"];
+    match fields.push(bytes) {
+        Ok((_, Read::End)) => Ok(Progress::End),
+        Ok((_, Read::Field)) if OF_HEADS.iter().any(|name| fields.is(name)) => {
             Err(Violation::Body("a trailer says what only a head may say"))
         }
-        Ok(_) => Ok(Progress::Read(1)),
+        Ok((read, _)) => Ok(Progress::Read(read)),
         Err(_) => Err(Violation::Body("the trailers are malformed or too large")),
     }
 }

@@ -1,12 +1,15 @@
 use super::{FIELDS, HEAD, Violation};
 
+/// How much of a name is kept, in bytes: more than any has that matters here.
+const NAME: usize = 32;
+
 /// Field lines up to and with the empty line behind them, of a head or of trailers (RFC 9112, 5).
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     at: At,
     count: usize,
     length: usize,
-    name: Word<32>,
+    name: Word<NAME>,
     value: Word<272>,
 }
 
@@ -41,8 +44,27 @@ impl Fields {
         Self { length, ..Self::default() }
     }
 
-    /// Reads one byte.
-    pub(super) fn push(&mut self, byte: u8) -> Result<Read, Violation> {
+    /// Reads the first of `bytes`, or as many as are of one kind; how many, and what is complete with them.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(usize, Read), Violation> {
+        match self.run(bytes) {
+            0 => self.one(bytes[0]).map(|read| (1, read)),
+            run => Ok((run, Read::Nothing)),
+        }
+    }
+
+    /// Reads what only makes a name or a value longer: nearly all of a head.
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        let room = bytes.len().min(HEAD.saturating_sub(self.length));
+        let run = match self.at {
+            At::Name => self.name.take(run_of(&bytes[..room], is_token)),
+            At::Value => self.value.take(run_of(&bytes[..room], is_text)),
+            At::Line | At::Before | At::LineFeed | At::LastLineFeed => 0,
+        };
+        self.length += run;
+        run
+    }
+
+    fn one(&mut self, byte: u8) -> Result<Read, Violation> {
         use Violation::Malformed;
         self.length += 1;
         if self.length > HEAD {
@@ -53,14 +75,13 @@ impl Fields {
             (At::Line, b' ' | b'\t') => return Err(Malformed("a line is folded")),
             (At::Line, b':') => return Err(Malformed("a field has no name")),
             (At::Line, byte) if is_token(byte) => self.begin(byte)?,
-            (At::Name, byte) if is_token(byte) => self.name.push(byte.to_ascii_lowercase()),
             (At::Name, b':') => self.at = At::Before,
             (At::Line | At::Name, _) => return Err(Malformed("a field's name is no token")),
             (At::Before | At::Value, b'\r') => self.at = At::LineFeed,
             (At::Before, b' ') => {}
-            (At::Before | At::Value, byte) if is_text(byte) => {
+            (At::Before, byte) if is_text(byte) => {
                 self.at = At::Value;
-                self.value.push(byte);
+                self.value.take(&[byte]);
             }
             (At::Before | At::Value, _) => {
                 return Err(Malformed("a value has a control character"));
@@ -85,13 +106,13 @@ impl Fields {
         self.at = At::Name;
         self.name.clear();
         self.value.clear();
-        self.name.push(byte.to_ascii_lowercase());
+        self.name.take(&[byte]);
         Ok(())
     }
 
-    /// The name of the field just read, in lower case, or its first bytes: longer than any that matters here.
-    pub(super) fn name(&self) -> &[u8] {
-        self.name.text()
+    /// Whether the field just read has this name, of less than [`NAME`] bytes.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name.text().eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// Its value without the spaces around it, or its first bytes. Tabs stay, and so does a value that has one become wrong where it
@@ -104,13 +125,20 @@ impl Fields {
 }
 
 /// RFC 9110, 5.6.2.
-pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// What may stand in a value: anything but control characters, and the tab (RFC 9110, 5.5).
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
+}
+
+/// The first of `bytes`, as far as they are of one kind.
+pub(super) fn run_of(bytes: &[u8], is_of_kind: impl Fn(u8) -> bool) -> &[u8] {
+    let end = bytes.iter().position(|byte| !is_of_kind(*byte));
+    &bytes[..end.unwrap_or(bytes.len())]
 }
 
 /// The first `SIZE` bytes of something.
@@ -127,11 +155,12 @@ impl<const SIZE: usize> Default for Word<SIZE> {
 }
 
 impl<const SIZE: usize> Word<SIZE> {
-    pub(super) fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
+    /// Keeps of `more` what there is room for; how many it were.
+    pub(super) fn take(&mut self, more: &[u8]) -> usize {
+        let kept = more.len().min(SIZE - self.length);
+        self.bytes[self.length..][..kept].copy_from_slice(&more[..kept]);
+        self.length += kept;
+        more.len()
     }
 
     pub(super) fn clear(&mut self) {

@@ -1,7 +1,7 @@
-use super::fields::{Fields, Read, Word};
+use super::fields::{Fields, Read, Word, run_of};
 use super::{HEAD, TARGET, Violation};
 
-/// The head of a request, byte by byte (RFC 9112, 3 to 6).
+/// The head of a request, a run of bytes of one kind at a time (RFC 9112, 3 to 6).
 #[derive(Debug)]
 pub(super) struct Head {
     at: At,
@@ -68,52 +68,57 @@ impl Head {
         self.length > 0
     }
 
-    /// Reads one byte; what comes behind the head if that was its last.
-    pub(super) fn push(&mut self, byte: u8) -> Result<Option<Next>, Violation> {
-        self.length += 1;
+    /// Reads the first of `bytes`, or as many as are of one kind; how many, and what comes behind the head if it ends with them.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(usize, Option<Next>), Violation> {
+        let mut read = 1;
         match self.at {
-            At::Method => self.method(byte)?,
-            At::Target => self.target(byte)?,
-            At::Version(read) => self.version(read, byte)?,
-            At::Fields => match self.fields.push(byte)? {
-                Read::Nothing => {}
-                Read::Field => self.said.field(self.fields.name(), self.fields.value())?,
-                Read::End => return self.end().map(Some),
-            },
+            At::Method => self.method(bytes[0])?,
+            At::Target => read = self.target(bytes)?,
+            At::Version(read) => self.version(read, bytes[0])?,
+            At::Fields => {
+                let (of_fields, complete) = self.fields.push(bytes)?;
+                read = of_fields;
+                match complete {
+                    Read::Nothing => {}
+                    Read::Field => self.said.field(&self.fields)?,
+                    Read::End => return Ok((read, Some(self.end()?))),
+                }
+            }
         }
-        Ok(None)
+        self.length += read;
+        Ok((read, None))
     }
 
     /// Capital letters, as all methods have them; `-` and `_` for those of extensions. So no method is one of those by which a
     /// refusal is handed on (see [`super::super::refusal`]).
     fn method(&mut self, byte: u8) -> Result<(), Violation> {
         match byte {
-            b' ' if self.length > 1 => self.at = At::Target,
-            b'A'..=b'Z' | b'-' | b'_' if self.length <= METHOD => self.method.push(byte),
+            b' ' if self.length > 0 => self.at = At::Target,
+            b'A'..=b'Z' | b'-' | b'_' if self.length < METHOD => {
+                self.method.take(&[byte]);
+            }
             _ => return Err(Violation::Malformed("the method is none")),
         }
         Ok(())
     }
 
     /// Visible ASCII, without the fragment that no client sends.
-    fn target(&mut self, byte: u8) -> Result<(), Violation> {
-        match byte {
+    fn target(&mut self, bytes: &[u8]) -> Result<usize, Violation> {
+        let run = run_of(bytes, |byte| matches!(byte, b'!'..=b'~') && byte != b'#');
+        if self.target == 0 {
+            self.first_of_target = bytes[0];
+        }
+        self.target += run.len();
+        match bytes[0] {
+            _ if self.target > TARGET => Err(Violation::LongTarget),
+            _ if !run.is_empty() => Ok(run.len()),
             b' ' if self.target > 0 => {
                 self.form()?;
                 self.at = At::Version(0);
+                Ok(1)
             }
-            b'!'..=b'~' if byte != b'#' => {
-                if self.target == 0 {
-                    self.first_of_target = byte;
-                }
-                self.target += 1;
-                if self.target > TARGET {
-                    return Err(Violation::LongTarget);
-                }
-            }
-            _ => return Err(Violation::Malformed("the request target has a forbidden character")),
+            _ => Err(Violation::Malformed("the request target has a forbidden character")),
         }
-        Ok(())
     }
 
     /// A path; a URL; `*` for OPTIONS; an authority for CONNECT (RFC 9112, 3.2).
@@ -135,7 +140,7 @@ impl Head {
         self.at = At::Version(read + 1);
         if read + 1 == VERSION.len() {
             self.at = At::Fields;
-            self.fields = Fields::behind(self.length.min(HEAD));
+            self.fields = Fields::behind((self.length + 1).min(HEAD));
         }
         Ok(())
     }
@@ -159,24 +164,27 @@ impl Head {
 }
 
 impl Said {
-    fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Violation> {
-        let is_right = match name {
-            b"host" => !std::mem::replace(&mut self.has_host, true) && is_host(value),
-            b"content-length" => {
+    fn field(&mut self, field: &Fields) -> Result<(), Violation> {
+        let value = field.value();
+        let is_right = match () {
+            () if field.is("host") => {
+                !std::mem::replace(&mut self.has_host, true) && is_host(value)
+            }
+            () if field.is("content-length") => {
                 self.length.is_none() && {
                     self.length = length(value);
                     self.length.is_some()
                 }
             }
-            b"transfer-encoding" => {
+            () if field.is("transfer-encoding") => {
                 !std::mem::replace(&mut self.is_chunked, true)
                     && value.eq_ignore_ascii_case(b"chunked")
             }
-            b"upgrade" => {
+            () if field.is("upgrade") => {
                 self.has_upgrade = true;
                 true
             }
-            _ => true,
+            () => true,
         };
         is_right
             .then_some(())

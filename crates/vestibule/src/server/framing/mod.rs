@@ -1,4 +1,4 @@
-//! HTTP/1.1 as strictly as it is written (GW-15): where a request begins and ends, byte by byte, before any parser sees it. What
+//! HTTP/1.1 as strictly as it is written (GW-15): where a request begins and ends, to the byte, before any parser sees it. What
 //! two parsers might read differently is no request, and ends the connection.
 //!
 //! A pure state machine: bytes in, how many of them may go on, and what is wrong with the next. However the bytes are cut, the
@@ -142,13 +142,13 @@ impl Framing {
             At::Opening(matched) => {
                 let mut head = Box::new(Head::default());
                 for byte in &PREFACE[..*matched] {
-                    head.push(*byte)?;
+                    head.push(&[*byte])?;
                 }
                 self.at = At::Head(head);
             }
             At::Head(head) => {
-                let next = head.push(bytes[0])?;
-                *read += 1;
+                let (of_head, next) = head.push(bytes)?;
+                *read += of_head;
                 if let Some(next) = next {
                     self.at = At::after(next);
                 }
