@@ -5,7 +5,7 @@ import { cache } from "react";
 import { VestibuleError, failure, unavailable } from "./errors.js";
 import { ask } from "./gateway.js";
 import { type Verified, verifier } from "./identity.js";
-import { IDENTITY, OUTAGE } from "./names.js";
+import { ENTRANCES, IDENTITY, OUTAGE } from "./names.js";
 import { bearing, pagePath } from "./request.js";
 import { type Session, sessionFrom } from "./session.js";
 
@@ -40,10 +40,16 @@ export async function requireSession(): Promise<Session> {
   return session ?? redirect(await addressOf("/login"));
 }
 
-/** An address of the gateway that leads back to this page. */
+/** An address of the gateway that leads back to this page.
+ * @throws `Error` on a page where people sign in: it would lead to itself */
 export async function addressOf(path: "/login" | "/api/auth/expired"): Promise<string> {
   const page = await pagePath();
-  return page === null ? path : `${path}?next=${encodeURIComponent(page)}`;
+  if (page === null) return path;
+  const [pathname = ""] = page.split("?");
+  if (ENTRANCES.some((entrance) => entrance === pathname)) {
+    throw new Error(`${pathname} asks for a session, where there is none yet: keep requireSession() and api out of it and its layouts`);
+  }
+  return `${path}?next=${encodeURIComponent(page)}`;
 }
 
 /** What the identity header of this request proves; `null` without one.
@@ -85,11 +91,10 @@ function tellOnce(reason: string): void {
 const TO_COMPARE =
   "Compare the clocks of app and gateway, whether VESTIBULE_URL is the gateway that pages come through (its keys count), and VESTIBULE_SITE with the site's origin.";
 
-/** By the same handle as the header's: the hint, which comes and goes with the cookie. */
 async function askedWith({ cookie, hint }: { cookie: string; hint: string | null }): Promise<Session | null> {
   const answer = await ask("/api/auth/get-session", { headers: { cookie } });
   if (!answer.ok) throw await failure(answer);
-  const session = sessionFrom(await answer.json().catch(() => undefined));
+  const session = sessionFrom(await answer.json().catch(() => undefined), hint);
   if (session === undefined) throw unavailable(new Error("the gateway's answer is no session"));
-  return session && { ...session, id: hint ?? session.id };
+  return session;
 }
