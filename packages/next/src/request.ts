@@ -1,5 +1,6 @@
 import { cookies, headers } from "next/headers";
 
+import { tellOf } from "./gateway.js";
 import { COOKIE, ENDED, HINT_COOKIES, IDENTITY, PATH, SESSION_COOKIES, TICKET } from "./names.js";
 
 /** What the request that is being answered brings of its visitor.
@@ -27,15 +28,9 @@ export async function bearing(): Promise<Bearing> {
   return { kind: "headers", identity: given.get(IDENTITY), ticket: given.get(TICKET) };
 }
 
-/** What lets the gateway see the visitor's browser and address rather than ours; whether it believes the address is its
- * setting. */
+/** The headers that tell the gateway of this request's visitor. */
 export async function visitor(): Promise<Headers> {
-  const [given, sent] = [await headers(), new Headers()];
-  for (const name of ["user-agent", "x-forwarded-for"]) {
-    const value = given.get(name);
-    if (value !== null) sent.set(name, value);
-  }
-  return sent;
+  return tellOf(await headers());
 }
 
 /** The headers that have the gateway act for the visitor. */
