@@ -6,7 +6,7 @@ import { VestibuleError, failure, unavailable } from "./errors.js";
 import { ask } from "./gateway.js";
 import { type Verified, verifier } from "./identity.js";
 import { ENTRANCES, IDENTITY, OUTAGE } from "./names.js";
-import { bearing, pagePath } from "./request.js";
+import { bearing, hostOf, pagePath } from "./request.js";
 import { type Session, sessionFrom } from "./session.js";
 
 /** Who is signed in, or `null`. Asks nobody: it checks the signature of what the gateway says of this request. Only
@@ -63,8 +63,7 @@ export async function identity(): Promise<Verified | null> {
   const [token, outage] = [given.get(IDENTITY), given.get(OUTAGE)];
   if (outage !== null) throw new VestibuleError({ code: "UNAVAILABLE" });
   if (token === null) return null;
-  const host = given.get("x-forwarded-host") ?? given.get("host");
-  const opened = await trusted.open(token, (issuer) => isThisSite(issuer, host));
+  const opened = await trusted.open(token, (issuer) => isThisSite(issuer, hostOf(given)));
   if ("session" in opened) return opened;
   tellOnce(opened.refused);
   throw new VestibuleError({ code: "FAILED" }, { cause: new Error(`an identity header was not believed: ${opened.refused}`) });
