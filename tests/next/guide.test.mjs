@@ -7,7 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -15,7 +15,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { open } from "../browser/harness.mjs";
-import { ada, enrol, field, grace, submitRegistration } from "../browser/people.mjs";
+import { ada, enrol, field, grace, seesLogin, submitLogin, submitRegistration } from "../browser/people.mjs";
 import { BUILD } from "../browser/servers.mjs";
 import { Reader, below, blocksOf } from "./reader.mjs";
 import { MODE, freePort } from "./servers.mjs";
@@ -48,7 +48,7 @@ if (MODE === "dev") {
   /** @type {NodeJS.ProcessEnv} */ let env;
   /** @type {Record<string, string>} By the port in the guides. */ let ports;
   /** @type {Reader} Of A, the README and B. */ let reader;
-  /** @type {Reader | undefined} Of C. */ let other;
+  /** @type {Reader | undefined} Of the brief's pages, and of C. */ let other;
 
   before(async () => {
     home = await mkdtemp(join(tmpdir(), "vestibule-guide-"));
@@ -231,6 +231,37 @@ if (MODE === "dev") {
     await again.ends();
     assert.equal(seenFrom(again.said(), "/believed"), "203.0.113.9");
     assert.match(seenFrom(again.said(), "/unsaid") ?? "", /^(127\.0\.0\.1|::1)$/);
+  });
+
+  test("the brief's own pages, on actions and calls of the same names on top of the package", { timeout: 300_000 }, async () => {
+    other = await fresh("brief");
+    const [before, brief] = [join(TOP, "examples/nextjs-before"), join(TOP, "packages/next/test/brief")];
+    for (const name of ["app", "src", "tsconfig.json"]) await cp(join(before, name), join(other.folder, name), { recursive: true });
+    for (const gone of ["app/api", "src/lib", "src/env.ts"]) await rm(join(other.folder, gone), { recursive: true });
+    await mkdir(join(other.folder, "src/lib"));
+    for (const [name, at] of [["auth.ts", "src/actions"], ["api-with-auth.ts", "src/lib"]]) await cp(join(brief, name), join(other.folder, at, name));
+    // Its pages are older than cacheComponents, which new apps have.
+    await writeFile(join(other.folder, "next.config.ts"), "export default {};\n");
+    const [, , vestibule, , , next] = parts(below(await guide("docs/nextjs.md"), "A: ")).commands;
+    await other.runs("npm install @vestibule/next");
+    await other.starts(next, /Ready in/);
+    await other.starts(vestibule, /Next:/);
+    const person = { ...ada, username: "adabefore", email: "adabefore@example.com" };
+    await inABrowser(async (page) => {
+      await page.goto("/register", { waitUntil: "networkidle" });
+      await submitRegistration(page, person);
+      await sees(page, person);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesLogin(page);
+      await submitLogin(page, person.username, "not the password");
+      await page.getByText("Invalid username or password").waitFor();
+      await submitLogin(page, person.username, person.password);
+      await sees(page, person);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesLogin(page);
+      await page.goto("/dashboard");
+      await seesLogin(page);
+    });
   });
 
   test("C: without a gateway", { timeout: 240_000 }, async () => {
