@@ -55,9 +55,9 @@ fn login() -> Response {
 #[tokio::test]
 async fn a_site_that_is_set_up_rightly_is_well() {
     let folder = Folder::new();
-    let server = Server::serve(&folder, &["--protect", "/billing"]);
+    let server = Server::serve(&folder, &["--protect", "/billing/**"]);
     let (said, is_well) =
-        said(&[&server.url("Site"), "--protect", "/dashboard", "--protect", "/billing"]).await;
+        said(&[&server.url("Site"), "--protect", "/dashboard", "--protect", "/billing/**"]).await;
     assert!(is_well, "{said}");
     let expected = "ok     a gateway answers for the site
 ok     the pages' server answers
