@@ -1,166 +1,309 @@
 // @ts-check
 /**
- * docs/nextjs.md, followed to the letter in a fresh app of create-next-app's: its commands are run, its files written, and a
- * protected page is reached in Chromium. Ports are exchanged for free ones, and the package comes from here instead of the registry.
+ * The guides, followed to the letter in fresh apps of create-next-app's: docs/nextjs.md, docs/nextjs-direct.md and the package's README.
+ * Their commands are run, their files written, and protected pages are reached in Chromium. Ports are exchanged for free ones, and the package
+ * comes from here instead of the registry. The apps are made from what is installed, without a network; what they depend on comes from npm's
+ * cache, if it is there.
  */
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { delimiter, join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { open } from "../browser/harness.mjs";
-import { ada, field, submitRegistration } from "../browser/people.mjs";
+import { ada, enrol, field, grace, seesLogin, submitLogin, submitRegistration } from "../browser/people.mjs";
 import { BUILD } from "../browser/servers.mjs";
+import { Reader, below, blocksOf } from "./reader.mjs";
 import { MODE, freePort } from "./servers.mjs";
 
-const HERE = import.meta.dirname;
+const TOP = fileURLToPath(new URL("../..", import.meta.url));
+const CREATE = join(TOP, "tests/browser/node_modules/create-next-app/dist/index.js");
+const CHOICES = ["--ts", "--app", "--empty", "--no-src-dir", "--no-tailwind", "--no-eslint", "--use-npm", "--skip-install", "--disable-git", "--yes"];
 const run = promisify(execFile);
 
-/** The guide's blocks below a heading, in order. @param {string} guide @param {string} heading */
-function below(guide, heading) {
-  const section = guide.split(/^## /m).find((text) => text.startsWith(heading));
-  assert.ok(section, heading);
-  return [...section.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, kind, text]) => ({ kind, text }));
+/** A client component with what is for the server alone (contract: Next.js, T1). */
+const WRONG = `// app/wrong/page.tsx
+"use client"
+
+import { getSession } from "@vestibule/next/server"
+
+export default function Page() {
+  return <button onClick={() => getSession()}>Who am I?</button>
+}
+`;
+
+/** The blocks that are commands, and those that are files. @param {string} text */
+function parts(text) {
+  const blocks = blocksOf(text);
+  return { commands: blocks.filter(({ kind }) => kind === "sh").map(({ text }) => text), files: blocks.filter(({ kind }) => kind !== "sh") };
 }
 
-/** Everything that a section says, in a shell. */
-class Reader {
-  /** @type {import("node:child_process").ChildProcess[]} */
-  #running = [];
-
-  /** @param {string} folder of the app @param {NodeJS.ProcessEnv} env */
-  constructor(folder, env) {
-    this.folder = folder;
-    this.env = env;
-  }
-
-  /** Runs a block; if `isReady` says so of what it printed, it goes on running.
-   * @param {string} text @param {RegExp} [isReady] */
-  async runs(text, isReady) {
-    const shell = spawn("sh", ["-ec", text], { cwd: this.folder, env: this.env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    this.#running.push(shell);
-    let said = "";
-    const ended = once(shell, "exit");
-    const ready = new Promise((resolve) => {
-      for (const output of [shell.stdout, shell.stderr]) {
-        output.setEncoding("utf8").on("data", (more) => {
-          said += more;
-          if (isReady?.test(said)) resolve(undefined);
-        });
-      }
-    });
-    if (isReady) {
-      await Promise.race([ready, ended.then(() => Promise.reject(new Error(`${text} ended early:\n${said}`)))]);
-      return said;
-    }
-    const [code] = await ended;
-    assert.equal(code, 0, `${text}\n${said}`);
-    return said;
-  }
-
-  /** @param {string} text */
-  async writes(text) {
-    const [, name] = /^\/\/ (\S+)\n/.exec(text) ?? [];
-    await mkdir(dirname(join(this.folder, name)), { recursive: true });
-    await writeFile(join(this.folder, name), text);
-  }
-
-  async ends() {
-    for (const shell of this.#running) {
-      if (!shell.pid || shell.exitCode !== null) continue;
-      process.kill(-shell.pid, "SIGKILL");
-      await once(shell, "exit");
-    }
-    this.#running = [];
-  }
-}
-
-// Once is enough: it is the development server's by itself.
+// Once is enough: both of Next.js's servers are in it.
 if (MODE === "dev") {
   /** @type {string} */ let home;
-  /** @type {Reader} */ let reader;
-  /** @type {Record<string, string>} */ let ports;
-  /** @type {string} */ let guide;
+  /** @type {NodeJS.ProcessEnv} */ let env;
+  /** @type {Record<string, string>} By the port in the guides. */ let ports;
+  /** @type {Reader} Of A, the README and B. */ let reader;
+  /** @type {Reader | undefined} Of the brief's pages, and of C. */ let other;
 
   before(async () => {
     home = await mkdtemp(join(tmpdir(), "vestibule-guide-"));
-    const [site, ui, gateway] = [await freePort(), await freePort(), await freePort()].map(String);
-    ports = { 3000: site, 3001: ui, 4000: gateway };
-    guide = (await readFile(join(HERE, "../../docs/nextjs.md"), "utf8")).replace(/\b(?:3000|3001|4000)\b/g, (port) => ports[port]);
-    const { stdout: packed } = await run("npm", ["pack", "--silent", "--pack-destination", home], { cwd: join(HERE, "../../packages/next") });
+    const free = [];
+    for (const port of ["3000", "3001", "4000", "8000"]) free.push([port, String(await freePort())]);
+    ports = Object.fromEntries(free);
+    const { stdout: packed } = await run("npm", ["pack", "--silent", "--pack-destination", home], { cwd: join(TOP, "packages/next") });
+    const { stdout: cache } = await run("npm", ["config", "get", "cache"]);
     // The package is not in the registry yet.
     const npm = `#!/bin/sh\nfor word; do shift; case "$word" in @vestibule/next) word="${join(home, packed.trim())}";; esac; set -- "$@" "$word"; done\nPATH="$OUTER" exec npm "$@"\n`;
     await mkdir(join(home, "bin"));
     await writeFile(join(home, "bin/npm"), npm);
     await chmod(join(home, "bin/npm"), 0o755);
-    const PATH = [join(home, "bin"), BUILD, process.env.PATH].join(delimiter);
-    const env = {
-      PATH,
+    env = {
+      PATH: [join(home, "bin"), BUILD, process.env.PATH].join(delimiter),
       OUTER: process.env.PATH,
       HOME: home,
+      PORT: ports[3000],
       NEXT_TELEMETRY_DISABLED: "1",
+      npm_config_cache: cache.trim(),
+      npm_config_prefer_offline: "true",
       VESTIBULE_YES: "true",
       VESTIBULE_DATA: join(home, "data"),
-      VESTIBULE_SITE_LISTEN: `127.0.0.1:${site}`,
-      VESTIBULE_API_LISTEN: "127.0.0.1:0",
-      VESTIBULE_URL: `http://localhost:${site}`,
+      VESTIBULE_SITE_LISTEN: `127.0.0.1:${ports[3000]}`,
+      VESTIBULE_API_LISTEN: `127.0.0.1:${ports[8000]}`,
+      VESTIBULE_URL: `http://localhost:${ports[3000]}`,
     };
-    const make = ["--yes", "create-next-app@16.4.3", "app", "--ts", "--app", "--empty", "--no-src-dir", "--no-tailwind", "--no-eslint", "--use-npm", "--skip-install", "--disable-git", "--yes"];
-    await run("npx", make, { cwd: home });
-    reader = new Reader(join(home, "app"), env);
+    reader = await fresh("app");
+  });
+  afterEach(async () => {
+    await reader?.ends();
+    await other?.ends();
   });
   after(async () => {
-    await reader?.ends();
     await rm(home, { recursive: true, force: true });
   });
 
-  /** A person registers, signs in at the app's own page, sees the protected one, and leaves.
-   * @param {import("../browser/people.mjs").Person} person */
-  async function comesIn(person) {
+  /** A new app, made where no registry can be reached.
+   * @param {string} name */
+  async function fresh(name) {
+    const offline = { PATH: env.PATH, HOME: home, npm_config_registry: "http://127.0.0.1:9/" };
+    await run(process.execPath, [CREATE, name, ...CHOICES], { cwd: home, env: offline });
+    return new Reader(join(home, name), env);
+  }
+
+  /** A guide, with the ports of this run. @param {string} path */
+  async function guide(path) {
+    return (await readFile(join(TOP, path), "utf8")).replace(/\b(?:3000|3001|4000|8000)\b/g, (port) => ports[port]);
+  }
+
+  /** A browser on the site.
+   * @param {(page: import("../browser/harness.mjs").Page) => Promise<void>} visit */
+  async function inABrowser(visit) {
     const { page, context } = await open(`http://localhost:${ports[3000]}`, {});
+    // The development server compiles a page when it is first asked for.
     context.setDefaultTimeout(30_000);
-    await page.goto("/dashboard");
-    await page.getByRole("heading", { level: 1, name: "Welcome" }).waitFor();
-    await page.goto("/register");
-    await submitRegistration(page, person);
-    await page.getByRole("heading", { level: 1, name: "Welcome" }).waitFor();
-    await page.goto("/dashboard");
-    await field(page, "Username").fill(person.username);
-    await field(page, "Password").fill(person.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("heading", { level: 1, name: person.name }).waitFor();
-    await page.getByText(person.email).waitFor();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByRole("heading", { level: 1, name: "Welcome" }).waitFor();
+    try {
+      await visit(page);
+    } catch (error) {
+      throw new Error(`at ${page.url()}: ${await page.locator("body").innerText()}`, { cause: error });
+    }
     await context.close();
   }
 
-  test("A: a fresh app has a protected page, by the guide", { timeout: 240_000 }, async () => {
-    const blocks = below(guide, "A: ");
-    const commands = blocks.filter(({ kind }) => kind === "sh").map(({ text }) => text);
-    const [prepare, next, vestibule, gateway] = commands;
-    assert.equal(commands.length, 4);
-    const said = await reader.runs(prepare);
-    assert.match(said, /\+import \{ SessionSync \}/);
-    for (const { kind, text } of blocks) if (kind === "tsx") await reader.writes(text);
-    await reader.runs(next, /Ready in/);
-    await reader.runs(vestibule, /Next:/);
+  /** @param {import("../browser/harness.mjs").Page} page */
+  const seesWelcome = (page) => page.getByRole("heading", { level: 1, name: "Welcome" }).waitFor();
+
+  /** @param {import("../browser/harness.mjs").Page} page @param {{ name: string }} person */
+  const sees = (page, { name }) => page.getByRole("heading", { level: 1, name }).waitFor();
+
+  /** Signs in by the form that the guides show.
+   * @param {import("../browser/harness.mjs").Page} page
+   * @param {import("../browser/people.mjs").Person} person */
+  async function signsIn(page, { username, password }) {
+    await field(page, "Username").fill(username);
+    await field(page, "Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  }
+
+  /** A person registers, signs in at the app's own page, sees the protected one, and leaves.
+   * @param {import("../browser/people.mjs").Person} person */
+  const comesIn = (person) =>
+    inABrowser(async (page) => {
+      await page.goto("/dashboard");
+      await seesWelcome(page);
+      await page.goto("/register");
+      await submitRegistration(page, person);
+      await seesWelcome(page);
+      await page.goto("/dashboard");
+      await signsIn(page, person);
+      await sees(page, person);
+      await page.getByText(person.email).waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesWelcome(page);
+    });
+
+  test("A: a fresh app has a protected page", { timeout: 240_000 }, async () => {
+    const { commands, files } = parts(below(await guide("docs/nextjs.md"), "A: "));
+    const [prepare, next, vestibule, doctor] = commands;
+    assert.match(await reader.runs(prepare), /\+import \{ SessionSync \}/);
+    for (const file of files) await reader.writes(file);
+    await reader.starts(next, /Ready in/);
+    await reader.starts(vestibule, /Next:/);
+    assert.match(await reader.runs(doctor), /ok +\/dashboard sends strangers to sign in/);
     await comesIn(ada);
-    assert.match(gateway, /^vestibule gateway --api \S+ --ui \S+$/m);
-    await reader.ends();
   });
 
-  test("B: the same app in front of the gateway, by the guide", { timeout: 240_000 }, async () => {
-    const [prepare, vestibule, next] = below(guide, "B: ").map(({ text }) => text);
-    const said = await reader.runs(prepare);
-    assert.match(said, /withVestibule\(nextConfig\)/);
-    await reader.runs(vestibule, /Next:/);
-    await reader.runs(next.replace("npx next dev", `npx next dev --port ${ports[3000]}`), /Ready in/);
-    await comesIn({ ...ada, name: "Grace Hopper", username: "grace", email: "grace@example.com" });
-    await reader.ends();
+  test("the package's README: each block, in the same app", { timeout: 240_000 }, async () => {
+    const { commands, files } = parts(await guide("packages/next/README.md"));
+    assert.deepEqual(commands, []);
+    for (const file of files) await reader.writes(file);
+    const [, next, vestibule] = parts(below(await guide("docs/nextjs.md"), "A: ")).commands;
+    await reader.starts(next, /Ready in/);
+    await reader.starts(vestibule, /Next:/);
+    await inABrowser(async (page) => {
+      await page.goto("/devices");
+      await seesWelcome(page);
+      await page.goto("/enter");
+      await signsIn(page, { ...ada, password: "not the password" });
+      await page.getByText("Invalid username or password").waitFor();
+      await signsIn(page, ada);
+      await page.getByRole("heading", { level: 1, name: `Devices of ${ada.name}` }).waitFor();
+      await page.getByText("this one").waitFor();
+      const answer = await page.request.get("/devices/export");
+      assert.equal(answer.status(), 200);
+      assert.equal((await answer.json()).data.length, 1);
+      await page.context().clearCookies();
+      assert.equal((await page.request.get("/devices/export")).status(), 401);
+    });
+  });
+
+  test("A: built for production, in front of an API that is there already", { timeout: 300_000 }, async () => {
+    const [, , , doctor, gateway, next, ...more] = parts(below(await guide("docs/nextjs.md"), "A: ")).commands;
+    assert.deepEqual(more, []);
+    await reader.starts("vestibule api", /docs/);
+    await reader.starts(next, /Ready in/);
+    await reader.starts(gateway, /Next:/);
+    await reader.runs(doctor);
+    await comesIn({ ...ada, username: "adaagain", email: "adaagain@example.com" });
+  });
+
+  test("A: as a standalone server, and without what is for servers alone in a browser", { timeout: 300_000 }, async () => {
+    const config = join(reader.folder, "next.config.ts");
+    const before = await readFile(config, "utf8");
+    await writeFile(config, before.replace("NextConfig = {", 'NextConfig = {\n  output: "standalone",'));
+    await reader.writes({ kind: "tsx", text: WRONG });
+    await assert.rejects(reader.runs("npx next build"), /server-only/);
+    await rm(join(reader.folder, "app/wrong"), { recursive: true });
+    await reader.runs("npx next build");
+    const [, , vestibule, doctor] = parts(below(await guide("docs/nextjs.md"), "A: ")).commands;
+    await reader.starts("node .next/standalone/server.js", /Ready in/, { PORT: ports[3001], HOSTNAME: "127.0.0.1" });
+    await reader.starts(vestibule, /Next:/);
+    await reader.runs(doctor);
+    await comesIn({ ...ada, username: "adaalone", email: "adaalone@example.com" });
+    await writeFile(config, before);
+  });
+
+  test("B: the same app in front of the gateway", { timeout: 240_000 }, async () => {
+    const [prepare, vestibule, next, doctor, believing, ...more] = parts(below(await guide("docs/nextjs.md"), "B: ")).commands;
+    assert.deepEqual(more, []);
+    assert.match(await reader.runs(prepare), /withVestibule\(nextConfig\)/);
+    const gateway = await reader.starts(vestibule, /Next:/);
+    await reader.starts(next, /Ready in/);
+    await reader.runs(doctor);
+    await comesIn(grace);
+
+    // What is said of addresses: Next.js passes on what a client says, and names the client otherwise.
+    const claims = async (/** @type {string} */ path) =>
+      fetch(`http://localhost:${ports[3000]}${path}`, { headers: { "x-forwarded-for": "203.0.113.9" } });
+    const seenFrom = (/** @type {string} */ log, /** @type {string} */ path) => {
+      const line = log.split("\n").find((line) => line.includes(path));
+      return /client\.address"?[=:]"?([^\s",]+)/.exec(line ?? "")?.[1];
+    };
+    await claims("/api/v1/unbelieved");
+    await gateway.ends();
+    assert.match(seenFrom(gateway.said(), "/unbelieved") ?? "", /^(127\.0\.0\.1|::1)$/);
+    const again = await reader.starts(believing, /Next:/);
+    await claims("/api/v1/believed");
+    await fetch(`http://localhost:${ports[3000]}/api/v1/unsaid`);
+    await again.ends();
+    assert.equal(seenFrom(again.said(), "/believed"), "203.0.113.9");
+    assert.match(seenFrom(again.said(), "/unsaid") ?? "", /^(127\.0\.0\.1|::1)$/);
+  });
+
+  test("the brief's own pages, on actions and calls of the same names on top of the package", { timeout: 300_000 }, async () => {
+    other = await fresh("brief");
+    const [before, brief] = [join(TOP, "examples/nextjs-before"), join(TOP, "packages/next/test/brief")];
+    for (const name of ["app", "src", "tsconfig.json"]) await cp(join(before, name), join(other.folder, name), { recursive: true });
+    for (const gone of ["app/api", "src/lib", "src/env.ts"]) await rm(join(other.folder, gone), { recursive: true });
+    await mkdir(join(other.folder, "src/lib"));
+    for (const [name, at] of [["auth.ts", "src/actions"], ["api-with-auth.ts", "src/lib"]]) await cp(join(brief, name), join(other.folder, at, name));
+    // Its pages are older than cacheComponents, which new apps have.
+    await writeFile(join(other.folder, "next.config.ts"), "export default {};\n");
+    const [, , vestibule, , , next] = parts(below(await guide("docs/nextjs.md"), "A: ")).commands;
+    await other.runs("npm install @vestibule/next");
+    await other.starts(next, /Ready in/);
+    await other.starts(vestibule, /Next:/);
+    const person = { ...ada, username: "adabefore", email: "adabefore@example.com" };
+    await inABrowser(async (page) => {
+      await page.goto("/register", { waitUntil: "networkidle" });
+      await submitRegistration(page, person);
+      await sees(page, person);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesLogin(page);
+      await submitLogin(page, person.username, "not the password");
+      await page.getByText("Invalid username or password").waitFor();
+      await submitLogin(page, person.username, person.password);
+      await sees(page, person);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesLogin(page);
+      await page.goto("/dashboard");
+      await seesLogin(page);
+    });
+  });
+
+  test("C: without a gateway", { timeout: 240_000 }, async () => {
+    const { commands, files } = parts(await guide("docs/nextjs-direct.md"));
+    other = await fresh("direct");
+    await other.runs("npm install --no-audit --no-fund");
+    for (const file of files) await other.writes(file);
+    const api = await other.starts("vestibule api", /docs/);
+    await other.starts(commands.join(""), /Ready in/);
+    const person = { ...ada, username: "adadirect", email: "adadirect@example.com" };
+    await enrol(`http://localhost:${ports[8000]}/api/v1`, person);
+    await inABrowser(async (page) => {
+      const forget = (/** @type {string} */ name) => page.context().clearCookies({ name });
+      await page.goto("/dashboard");
+      await seesWelcome(page);
+      await signsIn(page, { ...person, password: "not the password" });
+      await page.getByText("Username or password is wrong.").waitFor();
+      await signsIn(page, person);
+      await sees(page, person);
+      // The cookie's end is the token's.
+      await forget("access_token");
+      await page.reload();
+      await sees(page, person);
+      await forget("access_token");
+      const tab = await page.context().newPage();
+      await Promise.all([page.reload(), tab.goto("/dashboard")]);
+      await Promise.all([sees(page, person), sees(tab, person)]);
+      const copied = (await page.context().cookies()).find(({ name }) => name === "refresh_token");
+      assert.ok(copied);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await seesWelcome(page);
+      assert.deepEqual(await page.context().cookies(), []);
+      const refresh = { method: "POST", headers: { cookie: `refresh_token=${copied.value}` } };
+      assert.equal((await fetch(`http://localhost:${ports[8000]}/api/v1/refresh`, refresh)).status, 401, "the API has heard of it");
+      await page.goto("/dashboard");
+      await seesWelcome(page);
+      await signsIn(page, person);
+      await sees(page, person);
+      await api.ends();
+      await forget("access_token");
+      assert.equal((await page.goto("/dashboard"))?.status(), 503);
+      assert.ok((await page.context().cookies()).some(({ name }) => name === "refresh_token"), "nobody is signed out by an outage");
+    });
   });
 }

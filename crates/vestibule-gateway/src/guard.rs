@@ -100,13 +100,19 @@ pub fn ask_to_sign_in(
 
 /// `place` for a request for a React payload: Next.js wants to find in the target what was in `uri`, and sends the browser
 /// there once more if it does not (contract: Next.js, N6).
-pub(crate) fn with_rsc(place: String, uri: &Uri) -> String {
+fn with_rsc(place: String, uri: &Uri) -> String {
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut rsc = query.filter(|(name, _)| name == "_rsc").map(|(_, value)| value.into_owned());
     let Some(rsc) = rsc.next() else { return place };
     let joint = if place.contains('?') { '&' } else { '?' };
     let rsc: String = form_urlencoded::byte_serialize(rsc.as_bytes()).collect();
     format!("{place}{joint}_rsc={rsc}")
+}
+
+/// 303 to a page on this site, for a request for `uri`, which may be for a React payload.
+pub(crate) fn see_other(place: String, uri: &Uri, headers: &HeaderMap) -> Response {
+    let place = if headers.contains_key("rsc") { with_rsc(place, uri) } else { place };
+    redirect(StatusCode::SEE_OTHER, &place)
 }
 
 pub(crate) const NO_STORE: [(header::HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];

@@ -21,7 +21,7 @@ pub struct Problem {
 
 impl Problem {
     /// Every problem there is.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::MALFORMED,
         Self::BAD_PATH,
         Self::BAD_BODY,
@@ -47,6 +47,7 @@ impl Problem {
         Self::OVERLOADED,
         Self::STALE,
         Self::SLOW,
+        Self::REDIRECT_LOOP,
     ];
 
     /// It is not HTTP as it is written, or two parsers could read it differently (GW-15).
@@ -180,6 +181,13 @@ impl Problem {
         "The server behind this site takes too long.",
     )
     .after(5);
+    /// The UI sends a visitor to sign in who is signed in, each time that he is led back to it.
+    pub const REDIRECT_LOOP: Self = Self::new(
+        508,
+        "redirect_loop",
+        "Redirect loop",
+        "A page sends its visitor to sign in, who is signed in.",
+    );
 
     const fn new(
         status: u16,

@@ -121,6 +121,11 @@ pub(crate) fn words(problem: Problem) -> Words {
             "We can't check at the moment whether your session is still good, so we don't show this page.",
             "Try again in a moment.",
         ),
+        "redirect_loop" => (
+            "This page goes round in circles",
+            "It asks you to sign in though you are signed in already. It's not your fault.",
+            "Start from the front page. If it stays like this, tell the people who run this site.",
+        ),
         _ => (
             "Something broke on our side",
             "It's not your fault, and we have made a note of it.",

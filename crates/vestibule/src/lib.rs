@@ -4,6 +4,7 @@
 mod access;
 mod allowed;
 pub mod config_file;
+mod doctor;
 mod init;
 pub mod key_file;
 pub mod key_list;

@@ -4,7 +4,7 @@ import { failure, unavailable } from "./errors.js";
 import { identity } from "./get-session.js";
 import { ask } from "./gateway.js";
 import { COOKIE, ENDED, HINT_COOKIES, SESSION_COOKIES } from "./names.js";
-import { bearing, visitor, withCookie } from "./request.js";
+import { bearing, nameOrigin, visitor } from "./request.js";
 import { type SessionUser, userFrom } from "./session.js";
 import { parseSetCookie } from "./set-cookie.js";
 
@@ -53,7 +53,8 @@ export async function signOut(): Promise<void> {
   if (cookie === null) return known ? leaveToTheGateway(known.issuer) : undefined;
   const sent = await visitor();
   sent.set("content-type", "application/json");
-  withCookie(sent, cookie, given.get("origin") ?? known?.issuer ?? null);
+  sent.set("cookie", cookie);
+  await nameOrigin(sent, known?.issuer);
   const answer = await ask("/api/auth/sign-out", { method: "POST", headers: sent, body: "{}" });
   if (!answer.ok) throw await failure(answer);
   await passOn(answer);
@@ -73,6 +74,7 @@ async function enter(path: string, body: object, asked: "session" | "sign-in"): 
   // Whoever signs in is nobody yet: neither a ticket nor a cookie goes along.
   const sent = await visitor();
   sent.set("content-type", "application/json");
+  await nameOrigin(sent);
   const answer = await ask(path, { method: "POST", headers: sent, body: JSON.stringify(body) });
   if (!answer.ok) throw await failure(answer, asked);
   const { user } = ((await answer.json().catch(() => null)) ?? {}) as { user?: unknown };

@@ -32,3 +32,15 @@ export async function ask(target: string, init: RequestInit = {}): Promise<Respo
     clearTimeout(timer);
   }
 }
+
+/** What lets the gateway see the visitor's browser and address rather than ours; whether it believes the address is its
+ * setting.
+ * @param given the visitor's request */
+export function tellOf(given: Pick<Headers, "get">): Headers {
+  const sent = new Headers();
+  for (const name of ["user-agent", "x-forwarded-for"]) {
+    const value = given.get(name);
+    if (value !== null) sent.set(name, value);
+  }
+  return sent;
+}

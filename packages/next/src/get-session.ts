@@ -5,8 +5,8 @@ import { cache } from "react";
 import { VestibuleError, failure, unavailable } from "./errors.js";
 import { ask } from "./gateway.js";
 import { type Verified, verifier } from "./identity.js";
-import { IDENTITY, OUTAGE } from "./names.js";
-import { bearing, pagePath } from "./request.js";
+import { ENTRANCES, IDENTITY, OUTAGE } from "./names.js";
+import { bearing, hostOf, pagePath } from "./request.js";
 import { type Session, sessionFrom } from "./session.js";
 
 /** Who is signed in, or `null`. Asks nobody: it checks the signature of what the gateway says of this request. Only
@@ -40,10 +40,16 @@ export async function requireSession(): Promise<Session> {
   return session ?? redirect(await addressOf("/login"));
 }
 
-/** An address of the gateway that leads back to this page. */
+/** An address of the gateway that leads back to this page.
+ * @throws `Error` on a page where people sign in: it would lead to itself */
 export async function addressOf(path: "/login" | "/api/auth/expired"): Promise<string> {
   const page = await pagePath();
-  return page === null ? path : `${path}?next=${encodeURIComponent(page)}`;
+  if (page === null) return path;
+  const [pathname = ""] = page.split("?");
+  if (ENTRANCES.some((entrance) => entrance === pathname)) {
+    throw new Error(`${pathname} asks for a session, where there is none yet: keep requireSession() and api out of it and its layouts`);
+  }
+  return `${path}?next=${encodeURIComponent(page)}`;
 }
 
 /** What the identity header of this request proves; `null` without one.
@@ -57,8 +63,7 @@ export async function identity(): Promise<Verified | null> {
   const [token, outage] = [given.get(IDENTITY), given.get(OUTAGE)];
   if (outage !== null) throw new VestibuleError({ code: "UNAVAILABLE" });
   if (token === null) return null;
-  const host = given.get("x-forwarded-host") ?? given.get("host");
-  const opened = await trusted.open(token, (issuer) => isThisSite(issuer, host));
+  const opened = await trusted.open(token, (issuer) => isThisSite(issuer, hostOf(given)));
   if ("session" in opened) return opened;
   tellOnce(opened.refused);
   throw new VestibuleError({ code: "FAILED" }, { cause: new Error(`an identity header was not believed: ${opened.refused}`) });
@@ -85,11 +90,10 @@ function tellOnce(reason: string): void {
 const TO_COMPARE =
   "Compare the clocks of app and gateway, whether VESTIBULE_URL is the gateway that pages come through (its keys count), and VESTIBULE_SITE with the site's origin.";
 
-/** By the same handle as the header's: the hint, which comes and goes with the cookie. */
 async function askedWith({ cookie, hint }: { cookie: string; hint: string | null }): Promise<Session | null> {
   const answer = await ask("/api/auth/get-session", { headers: { cookie } });
   if (!answer.ok) throw await failure(answer);
-  const session = sessionFrom(await answer.json().catch(() => undefined));
+  const session = sessionFrom(await answer.json().catch(() => undefined), hint);
   if (session === undefined) throw unavailable(new Error("the gateway's answer is no session"));
-  return session && { ...session, id: hint ?? session.id };
+  return session;
 }

@@ -52,8 +52,8 @@ export function watch(page: Page, tell: (change: Change) => void, rendered?: str
   return () => stop.abort();
 }
 
-/** Where cookies are blocked there is nothing to notice. */
-function read(page: Page): string {
+/** The hint of now: the session's handle, empty without one. Where cookies are blocked there is none. */
+export function read(page: Pick<Page, "document">): string {
   try {
     return hint(page.document.cookie);
   } catch {

@@ -1,5 +1,6 @@
 import { cookies, headers } from "next/headers";
 
+import { tellOf } from "./gateway.js";
 import { COOKIE, ENDED, HINT_COOKIES, IDENTITY, PATH, SESSION_COOKIES, TICKET } from "./names.js";
 
 /** What the request that is being answered brings of its visitor.
@@ -27,29 +28,35 @@ export async function bearing(): Promise<Bearing> {
   return { kind: "headers", identity: given.get(IDENTITY), ticket: given.get(TICKET) };
 }
 
-/** What lets the gateway see the visitor's browser and address rather than ours; whether it believes the address is its
- * setting. */
+/** The headers that tell the gateway of this request's visitor. */
 export async function visitor(): Promise<Headers> {
-  const [given, sent] = [await headers(), new Headers()];
-  for (const name of ["user-agent", "x-forwarded-for"]) {
-    const value = given.get(name);
-    if (value !== null) sent.set(name, value);
-  }
-  return sent;
+  return tellOf(await headers());
 }
 
 /** The headers that have the gateway act for the visitor. */
 export async function onBehalf(): Promise<Headers> {
   const [who, sent] = [await bearing(), await visitor()];
   if (who.kind === "headers" && who.ticket !== null) sent.set(TICKET, who.ticket);
-  if (who.kind === "cookie") withCookie(sent, who.cookie, (await headers()).get("origin"));
+  if (who.kind === "cookie") {
+    sent.set("cookie", who.cookie);
+    await nameOrigin(sent);
+  }
   return sent;
 }
 
-/** With a session cookie, and the origin that every change by cookie has to name. Next.js has compared it with the host. */
-export function withCookie(out: Headers, cookie: string, origin: string | null): void {
-  out.set("cookie", cookie);
-  if (origin !== null) out.set("origin", origin);
+/** Names the origin that a request comes from, which the gateway wants of every change but by ticket: `fetch` of Node.js says
+ * half of what a browser would. It is the visitor's, so a page of another site is refused; who names none is no browser, and
+ * comes from this site.
+ * @param site its origin, if it is known */
+export async function nameOrigin(out: Headers, site = process.env.VESTIBULE_SITE): Promise<void> {
+  const given = await headers();
+  const here = () => `${given.get("x-forwarded-proto") ?? "http"}://${hostOf(given)}`;
+  out.set("origin", given.get("origin") ?? (site || here()));
+}
+
+/** The host that the request was for. */
+export function hostOf(given: Pick<Headers, "get">): string | null {
+  return given.get("x-forwarded-host") ?? given.get("host");
 }
 
 /** Path and query of the page, as the browser sent them; `null` if the request passed neither gateway nor proxy. */

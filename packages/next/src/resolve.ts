@@ -1,7 +1,7 @@
 import type { NextRequest } from "next/server";
 
 import { VestibuleError, failure, unavailable } from "./errors.js";
-import { ask } from "./gateway.js";
+import { ask, tellOf } from "./gateway.js";
 import { HINT_COOKIES, KEY, PATH, SESSION_COOKIES } from "./names.js";
 import { parseSetCookie } from "./set-cookie.js";
 
@@ -27,7 +27,10 @@ export async function resolve(request: NextRequest, path: string): Promise<Resol
   const all = request.headers.get("cookie") ?? "";
   const came = sessionCookieIn(all);
   if (came === null) return NOBODY;
-  const answer = await ask("/api/auth/_resolve", { headers: { cookie: all, [KEY]: key, [PATH]: path } });
+  // The ticket is for this visitor's address.
+  const sent = tellOf(request.headers);
+  for (const [name, value] of [["cookie", all], [KEY, key], [PATH, path]] as const) sent.set(name, value);
+  const answer = await ask("/api/auth/_resolve", { headers: sent });
   if (answer.status === 404) return misled();
   if (!answer.ok) throw outage(await failure(answer));
   return read(await answer.json().catch(() => null), came);

@@ -21,13 +21,18 @@ export interface SessionStore {
   listen(listener: () => void): () => void;
 }
 
-/** A store that asks with `send`, and again whenever `watch` says that the session has changed. */
-export function sessionStore(send: typeof fetch, watch: (changed: () => void) => () => void): SessionStore {
+/** A store that asks with `send`, and again whenever `watch` says that the session has changed; `handle` is what the hint
+ * cookie says. */
+export function sessionStore(
+  send: typeof fetch,
+  watch: (changed: () => void) => () => void,
+  handle: () => string,
+): SessionStore {
   const listeners = new Set<() => void>();
   let [state, questions, unwatch] = [UNKNOWN, 0, () => {}];
   const ask = async () => {
     const mine = ++questions;
-    const heard = await answer(send, state.session);
+    const heard = await answer(send, handle, state.session);
     // A later question has a later answer.
     if (mine !== questions) return;
     state = heard;
@@ -49,11 +54,11 @@ export function sessionStore(send: typeof fetch, watch: (changed: () => void) =>
   };
 }
 
-async function answer(send: typeof fetch, before: Session | null): Promise<SessionState> {
+async function answer(send: typeof fetch, handle: () => string, before: Session | null): Promise<SessionState> {
   try {
     const answer = await send("/api/auth/get-session", { cache: "no-store", credentials: "same-origin" });
     if (!answer.ok) throw await failure(answer);
-    const session = sessionFrom(await answer.json());
+    const session = sessionFrom(await answer.json(), handle());
     if (session === undefined) throw new Error("the gateway's answer is no session");
     return { session, pending: false, error: null };
   } catch (cause) {

@@ -2,12 +2,13 @@
 
 import { useSyncExternalStore } from "react";
 
-import { watch } from "./hint.js";
+import { read, watch } from "./hint.js";
 import { type SessionState, UNKNOWN, sessionStore } from "./session-store.js";
 
 const store = sessionStore(
   (...request) => fetch(...request),
   (changed) => watch(window, changed),
+  () => read(window),
 );
 
 /** Who is signed in, for a client component. The gateway is asked once for all components of a page, and again when

@@ -8,6 +8,7 @@ mod guest;
 mod hand_down;
 mod handover;
 mod identity;
+mod lead_on;
 mod next_key;
 mod resolve;
 mod routes;
@@ -32,6 +33,7 @@ pub(crate) use changed::catch_up;
 pub(crate) use guest::guest;
 pub(crate) use handover::entrance;
 use identity::IdentityKeys;
+use lead_on::Led;
 pub use next_key::NextKey;
 pub(crate) use routes::{EXPIRED, owns, router};
 use ticket::Tickets;
@@ -77,6 +79,7 @@ pub(crate) struct TowardUi {
     tickets: Tickets,
     next_key: NextKey,
     pub(crate) changed: Changed,
+    led: Led,
 }
 
 const IDENTITY: HeaderName = HeaderName::from_static("x-vestibule-identity");
@@ -87,7 +90,8 @@ const TICKET: HeaderName = HeaderName::from_static("x-vestibule-session");
 impl TowardUi {
     pub(crate) fn new(site: &Site, keys: &SealKeys) -> Self {
         let (identity, tickets) = (IdentityKeys::new(keys), Tickets::new(site, keys));
-        Self { identity, tickets, next_key: NextKey::new(keys), changed: Changed::default() }
+        let next_key = NextKey::new(keys);
+        Self { identity, tickets, next_key, changed: Changed::default(), led: Led::default() }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::resolve::{RESOLVE, resolve};
 use crate::gateway::{Gateway, NoAnswer};
-use crate::guard::{NO_STORE, redirect, with_rsc};
+use crate::guard::{NO_STORE, see_other};
 use crate::problem::Problem;
 use crate::return_path::ReturnPath;
 use crate::upstream::Outage;
@@ -53,8 +53,8 @@ struct Way {
 }
 
 /// `GET /api/auth/expired?next=/x`: a page can't clear cookies while it renders, so it leads here. If the API says that
-/// the session is over, the cookie goes and the way is to the login form; if it is alive, back to the page. Whoever is
-/// lured here loses nothing: only the API's word counts.
+/// the session is over, the cookie goes and the way is to the login form; if it is alive, back to the page, unless that
+/// goes round in circles. Whoever is lured here loses nothing: only the API's word counts.
 async fn expired(
     State(gateway): State<Gateway>,
     visitor: Visitor,
@@ -64,13 +64,12 @@ async fn expired(
 ) -> Response {
     let way = way.map(|Query(way)| way).unwrap_or_default();
     let place = ReturnPath::or_default(way.next.as_deref());
-    let place = match is_alive(&gateway, &visitor).await {
-        Ok(true) => place.as_str().to_owned(),
-        Ok(false) => place.login_url(),
+    let way_on = match is_alive(&gateway, &visitor).await {
+        Ok(true) => gateway.lead_on(&visitor, &place, &uri, &headers),
+        Ok(false) => None,
         Err(outage) => return Problem::from(outage).into_response(),
     };
-    let place = if headers.contains_key("rsc") { with_rsc(place, &uri) } else { place };
-    redirect(StatusCode::SEE_OTHER, &place)
+    way_on.unwrap_or_else(|| see_other(place.login_url(), &uri, &headers))
 }
 
 /// Asks the API whether the visitor's session is alive; if it is not, he is signed out.

@@ -173,11 +173,11 @@ async fn without_form(
     uri: &Uri,
     headers: &HeaderMap,
 ) -> Option<Response> {
-    if visitor.session().is_some() {
-        let next = ReturnPath::or_default(arrival.next.as_deref());
-        return Some(redirect(StatusCode::SEE_OTHER, next.as_str()));
+    let next = ReturnPath::or_default(arrival.next.as_deref());
+    match gateway.lead_on(visitor, &next, uri, headers) {
+        Some(answer) => Some(answer),
+        None => gateway.page_of_ui(visitor, uri, headers).await,
     }
-    gateway.page_of_ui(visitor, uri, headers).await
 }
 
 fn notice(word: &str) -> Option<LoginNotice> {

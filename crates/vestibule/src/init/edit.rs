@@ -1,6 +1,9 @@
 //! Changes of TypeScript and JavaScript that need no parser: a line beside others of its kind, in their style. What
 //! can't be placed beyond doubt is not placed.
 
+/// What some editors begin a file with (RFC 3629, 6).
+const MARK: char = '\u{feff}';
+
 /// How a file ends its lines, quotes and statements.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Style {
@@ -25,6 +28,11 @@ impl Style {
         }
     }
 
+    /// What ends a line.
+    pub(super) fn newline(&self) -> &'static str {
+        self.newline
+    }
+
     /// `import { name } from "module";` without the line's end.
     pub(super) fn import(&self, name: &str, module: &str) -> String {
         let Self { quote, semicolon, .. } = self;
@@ -37,8 +45,12 @@ fn is_closed(line: &str) -> bool {
     line.trim_end().trim_end_matches(';').ends_with(['"', '\''])
 }
 
-/// `text` with an import behind its last one, or in front of everything but directives such as "use client" and comments.
+/// `text` with an import behind its last one, or in front of everything but a byte order mark, directives such as "use client" and
+/// comments.
 pub(super) fn with_import(text: &str, name: &str, module: &str) -> String {
+    if let Some(rest) = text.strip_prefix(MARK) {
+        return format!("{MARK}{}", with_import(rest, name, module));
+    }
     let style = Style::of(text);
     let place = end_of_imports(text).unwrap_or_else(|| end_of_preamble(text));
     let (before, after) = text.split_at(place);
@@ -146,6 +158,11 @@ export default function RootLayout({ children }: { children: React.ReactNode }) 
             ("\"use client\"\nx\n", "\"use client\"\nimport { A } from \"b/c\";\nx\n"),
             ("x\n", "import { A } from \"b/c\";\nx\n"),
             ("", "import { A } from \"b/c\";\n"),
+            (
+                "\u{feff}import a from 'a'\nx\n",
+                "\u{feff}import a from 'a'\nimport { A } from 'b/c'\nx\n",
+            ),
+            ("\u{feff}x\n", "\u{feff}import { A } from \"b/c\";\nx\n"),
             ("import a from 'a'", "import a from 'a'\nimport { A } from 'b/c'\n"),
             (
                 "const x = 1\nconst s = \"import x\"\n",

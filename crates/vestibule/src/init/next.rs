@@ -20,6 +20,7 @@ pub(super) struct App {
     folder: PathBuf,
     /// The folder that has `app`: the app's own, or its `src`.
     source: PathBuf,
+    /// The only one with a `<body>`.
     layout: PathBuf,
     has_package: bool,
 }
@@ -28,6 +29,8 @@ pub(super) struct App {
 struct Manifest {
     #[serde(default)]
     dependencies: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, rename = "devDependencies")]
+    dev_dependencies: serde_json::Map<String, serde_json::Value>,
 }
 
 impl App {
@@ -36,27 +39,30 @@ impl App {
     pub(super) fn at(folder: &Path) -> Result<Self, RunError> {
         let manifest = folder.join("package.json");
         let text = fs::read_to_string(&manifest).map_err(|cause| refused(&manifest, &cause))?;
-        let Manifest { dependencies } =
+        let Manifest { dependencies, dev_dependencies } =
             serde_json::from_str(&text).map_err(|cause| refused(&manifest, &cause))?;
-        if !dependencies.contains_key("next") {
+        let depends_on =
+            |name: &str| dependencies.contains_key(name) || dev_dependencies.contains_key(name);
+        if !depends_on("next") {
             return Err(refused(
                 &manifest,
                 &"next is not among its dependencies: name the folder of a Next.js app",
             ));
         }
-        let layouts = ["app", "src/app"].into_iter().flat_map(|at| {
-            ["tsx", "jsx", "js"].map(|end| folder.join(at).join(format!("layout.{end}")))
+        let found = ["", "src"].into_iter().flat_map(|at| {
+            let source = folder.join(at);
+            root_layouts(&source.join("app")).into_iter().map(move |path| (source.clone(), path))
         });
-        let found: Vec<PathBuf> = layouts.filter(|path| path.is_file()).collect();
-        let [layout] = &found[..] else {
+        let found: Vec<_> = found.collect();
+        let [(source, layout)] = &found[..] else {
             let why = "it has to have one root layout, app/layout.tsx or src/app/layout.tsx";
             return Err(refused(folder, &why));
         };
         Ok(Self {
             folder: folder.to_owned(),
-            source: layout.ancestors().nth(2).unwrap_or(folder).to_owned(),
+            source: source.clone(),
             layout: layout.clone(),
-            has_package: dependencies.contains_key(PACKAGE),
+            has_package: depends_on(PACKAGE),
         })
     }
 
@@ -103,6 +109,12 @@ impl App {
             );
             return Ok(Change::new(&self.folder, &path, None, text));
         };
+        if is_common_js(&read(path)?) {
+            let why = format!(
+                "it is CommonJS, which can't import {PACKAGE}: make it a next.config.mjs with export default, then run this again"
+            );
+            return Err(refused(path, &why));
+        }
         self.edit(
             path,
             "withVestibule",
@@ -136,7 +148,8 @@ impl App {
             return Err(refused(path, &why));
         }
         let path = self.source.join(format!("proxy.{end}"));
-        Ok(Change::new(&self.folder, &path, None, PROXY.to_owned()))
+        let text = PROXY.replace('\n', Style::of(&read(&self.layout)?).newline());
+        Ok(Change::new(&self.folder, &path, None, text))
     }
 
     /// A file that uses `name` of one part of the package, once `place` has put it there.
@@ -150,7 +163,7 @@ impl App {
     ) -> Result<Option<Change>, RunError> {
         let before = read(path)?;
         let module = format!("{PACKAGE}/{part}");
-        if before.contains(&module) {
+        if before.contains(&module) && before.contains(name) {
             return Ok(None);
         }
         let Some(placed) = place(&before) else {
@@ -165,6 +178,30 @@ impl App {
         let after = with_import(&placed, name, &module);
         Ok(Change::new(&self.folder, path, Some(before), after))
     }
+}
+
+/// The layouts of an `app` folder that no other is around: its own, or else those of its parts that are in no path, or in
+/// every one, such as `(shop)` and `[locale]`.
+fn root_layouts(app: &Path) -> Vec<PathBuf> {
+    let own = layouts(app);
+    if !own.is_empty() {
+        return own;
+    }
+    let parts = fs::read_dir(app).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_part = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(['(', '['])
+    };
+    parts.filter(is_part).flat_map(|part| layouts(&part)).collect()
+}
+
+fn layouts(folder: &Path) -> Vec<PathBuf> {
+    let all = ["tsx", "jsx", "js"].map(|end| folder.join(format!("layout.{end}")));
+    all.into_iter().filter(|path| path.is_file()).collect()
+}
+
+fn is_common_js(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("module.exports") || line.starts_with("exports."))
 }
 
 fn read(path: &Path) -> Result<String, RunError> {

@@ -16,6 +16,7 @@ use vestibule_api::{Database, OperateError, Store};
 use vestibule_gateway::{InvalidUpstream, NextKey, SealKeys};
 use vestibule_types::Clock;
 
+use crate::doctor::doctor;
 use crate::init::init_next;
 use crate::key_file::SIGNING_KEY;
 use crate::keys::{self, KeysError};
@@ -137,6 +138,7 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
             Role::Api(settings) => api::run(settings).await?,
             Role::Gateway(settings) => gateway::run(settings).await?,
             Role::Check(settings) => check(settings)?,
+            Role::Doctor(settings) => doctor(settings).await?,
             Role::Migrate(settings) => migrate(settings).await?,
             Role::Keys(what) => change_keys(what)?,
             Role::Db(Db::Copy(settings)) => operate::copy(settings).await?,

@@ -1,6 +1,7 @@
 //! Settings: one list for flag, variable, default and help. `vestibule --help` is the reference.
 
 mod api;
+mod doctor;
 mod edge;
 mod hops;
 mod init;
@@ -20,6 +21,7 @@ use http::Method;
 use url::Url;
 
 pub use api::ApiArgs;
+pub use doctor::Doctor;
 pub use edge::EdgeArgs;
 pub use hops::HopArgs;
 pub use init::{Front, Init, InitNext};
@@ -79,6 +81,8 @@ pub enum Role {
     Gateway(GatewayOnly),
     /// Say whether the settings of a site are right, and what becomes of a request; starts nothing.
     Check(Check),
+    /// Ask a running site, as a stranger would, whether it is set up rightly; with Next.js, whether its files are where they have to be.
+    Doctor(Doctor),
     /// Bring the database up to date, and stop.
     Migrate(Migrate),
     /// The keys that sign the tokens, while they are in a file: list them, add one, retire one. Servers follow by themselves.

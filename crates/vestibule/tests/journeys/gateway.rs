@@ -83,6 +83,30 @@ async fn ten_parallel_calls_after_expiry_make_one_refresh() {
 }
 
 #[tokio::test]
+async fn g_4_two_gateways_that_refresh_one_session_at_once_both_go_on() {
+    let api = TestApi::new().await;
+    let faults = Faults::default();
+    let mut one = api.faulty_site(&faults).member("ada").await;
+    for round in 1..=3 {
+        let mut other = api.faulty_site(&faults);
+        other.jar = one.jar.clone();
+        api.clock.advance(3600);
+        let tabs = [&one, &other, &one, &other].map(|tab| {
+            let mut tab = tab.clone();
+            async move { (tab.fetch("GET", ME, None).await.status, tab) }
+        });
+        let done = join_all(tabs).await;
+        assert!(done.iter().all(|(status, _)| *status == 200), "{round}");
+        assert_eq!(faults.count(REFRESH), 2, "one each");
+        // Either's cookie is good at either.
+        let [first, last] = [&done[0].1, &done[3].1].map(|tab| tab.jar.clone());
+        (one.jar, other.jar) = (last, first);
+        assert_eq!(one.fetch("GET", ME, None).await.status, 200);
+        assert_eq!(other.fetch("GET", ME, None).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn rf_13_a_token_is_refreshed_ahead_of_time_and_not_before() {
     let api = TestApi::new().await;
     let faults = Faults::default();

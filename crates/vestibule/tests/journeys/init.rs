@@ -130,6 +130,46 @@ fn an_app_in_front_gets_three_files_beside_its_folder_app() {
 }
 
 #[test]
+fn a_root_layout_below_a_group_or_a_locale_is_found() {
+    for part in ["(shop)", "[locale]"] {
+        let app = App::new("src");
+        fs::create_dir(app.source("app").join(part)).unwrap();
+        let layout = app.source("app").join(part).join("layout.tsx");
+        fs::rename(app.source("app/layout.tsx"), &layout).unwrap();
+        let done = app.init(&["--front", "next", "--yes"]);
+        assert!(done.status.success(), "{part}: {}", err(&done));
+        assert!(fs::read_to_string(layout).unwrap().contains("<SessionSync />"));
+        assert!(app.source("proxy.ts").is_file(), "beside app");
+    }
+}
+
+#[test]
+fn a_project_in_javascript_with_windows_lines_stays_one() {
+    let app = App::new("");
+    app.put("package.json", r#"{"devDependencies": {"next": "16.4.6"}}"#);
+    fs::remove_file(app.source("app/layout.tsx")).unwrap();
+    fs::remove_file(app.path().join("next.config.ts")).unwrap();
+    app.put("next.config.mjs", "\u{feff}const config = {}\r\n\r\nexport default config\r\n");
+    let layout = "\u{feff}import './a.css'\r\n\r\nexport default ({ children }) => (\r\n  <html>\r\n    <body>\r\n      {children}\r\n    </body>\r\n  </html>\r\n)\r\n";
+    fs::write(app.source("app/layout.js"), layout).unwrap();
+    let done = app.init(&["--front", "next", "--yes"]);
+    assert!(done.status.success(), "{}", err(&done));
+    assert!(changed_lines(&out(&done)) <= 20, "{}", out(&done));
+    for name in ["app/layout.js", "next.config.mjs", "proxy.js"] {
+        let text = fs::read_to_string(app.source(name)).unwrap();
+        assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{name}: {text:?}");
+        assert!(
+            text.lines().count() > 3 && !text.chars().skip(1).any(|c| c == '\u{feff}'),
+            "{name}: {text:?}"
+        );
+    }
+    let files = app.files();
+    assert_eq!(files.len(), 4, "{files:?}");
+    assert_eq!(out(&app.init(&["--front", "next", "--yes"])), "Everything is there already.\n");
+    assert_eq!(app.files(), files);
+}
+
+#[test]
 fn without_a_yes_the_changes_are_shown_and_nothing_is_written() {
     let app = App::new("");
     let before = app.files();
@@ -143,7 +183,20 @@ fn without_a_yes_the_changes_are_shown_and_nothing_is_written() {
 #[test]
 fn what_cant_be_changed_beyond_doubt_is_told_and_nothing_is_written() {
     type Spoil = fn(&App);
-    let cases: [(Spoil, &str); 8] = [
+    let cases: [(Spoil, &str); 10] = [
+        (
+            |app| app.put("next.config.ts", "module.exports = { a: 1 }\n"),
+            "make it a next.config.mjs",
+        ),
+        (
+            |app| {
+                fs::create_dir(app.source("app/(a)")).unwrap();
+                fs::create_dir(app.source("app/(b)")).unwrap();
+                fs::rename(app.source("app/layout.tsx"), app.source("app/(a)/layout.tsx")).unwrap();
+                fs::write(app.source("app/(b)/layout.tsx"), LAYOUT).unwrap();
+            },
+            "one root layout",
+        ),
         (|app| app.put("package.json", "{"), "package.json"),
         (|app| app.put("package.json", r#"{"dependencies": {}}"#), "next is not among"),
         (|app| fs::remove_file(app.source("app/layout.tsx")).unwrap(), "one root layout"),

@@ -19,6 +19,7 @@ mod copy;
 mod database;
 mod dialects;
 mod disk;
+mod doctor;
 mod documented;
 mod end_all;
 mod ending;

@@ -141,9 +141,46 @@ async fn a_session_that_lives_leads_back_whoever_sent_him() {
         let query: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         let answer = stand.browser.visit(&format!("/api/auth/expired?next={query}")).await;
         assert_eq!(leads(&answer).1, "/dashboard", "GW-11: {next}");
+        stand.api.clock.advance(6);
     }
     assert_eq!(leads(&stand.browser.visit("/api/auth/expired").await).1, "/dashboard");
     assert!(stand.browser.is_signed_in());
+}
+
+/// Goes round until somebody stops it, or `most` times; answers how often.
+async fn rounds(stand: &mut Stand, sent_to: &str, most: usize) -> usize {
+    for round in 0..most {
+        let answer = stand.browser.visit(sent_to).await;
+        if answer.status == 508 {
+            assert!(answer.header("content-type").starts_with("text/html"), "{answer}");
+            assert!(answer.header("cache-control").ends_with("no-store"), "{answer}");
+            return round;
+        }
+        assert_eq!(leads(&answer).1, "/shop");
+    }
+    most
+}
+
+#[tokio::test]
+async fn t_3_a_page_that_keeps_sending_somebody_away_who_is_signed_in_is_stopped() {
+    for sent_to in ["/api/auth/expired?next=/shop", "/login?next=/shop", "/register?next=/shop"] {
+        let mut stand = Stand::new().await.member("ada").await;
+        assert_eq!(rounds(&mut stand, sent_to, 20).await, 5, "{sent_to}");
+        assert!(stand.browser.is_signed_in());
+        assert_eq!(leads(&stand.browser.visit("/login?next=/other").await).1, "/other");
+        assert_eq!(rounds(&mut stand, sent_to, 20).await, 0, "not until it pauses");
+        stand.api.clock.advance(6);
+        assert_eq!(rounds(&mut stand, sent_to, 1).await, 1, "{sent_to}");
+    }
+}
+
+#[tokio::test]
+async fn who_comes_now_and_then_is_never_stopped() {
+    let mut stand = Stand::new().await.member("ada").await;
+    for _ in 0..20 {
+        assert_eq!(rounds(&mut stand, "/login?next=/shop", 1).await, 1);
+        stand.api.clock.advance(6);
+    }
 }
 
 #[tokio::test]
@@ -152,6 +189,9 @@ async fn n_6_a_soft_navigation_finds_its_rsc_in_the_target() {
     let soft = [("rsc", "1"), ("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "cors")];
     let path = "/api/auth/expired?next=%2Fshop%3Fx%3D1&_rsc=1abc";
     let answer = stand.browser.peek(Method::GET, path, &soft, "").await;
+    assert_eq!(leads(&answer).1, "/shop?x=1&_rsc=1abc");
+    let path_of_form = "/login?next=%2Fshop%3Fx%3D1&_rsc=1abc";
+    let answer = stand.browser.peek(Method::GET, path_of_form, &soft, "").await;
     assert_eq!(leads(&answer).1, "/shop?x=1&_rsc=1abc");
     let answer = stand.server.request("GET", path, &soft, "").await;
     assert_eq!(leads(&answer).1, "/login?next=%2Fshop%3Fx%3D1&_rsc=1abc");

@@ -26,3 +26,14 @@ export function Account() {
     </>
   );
 }
+
+/** For who has no account yet; until the browser knows, for everybody. */
+export function CreateAccount() {
+  const { session } = useSession();
+  if (session) return null;
+  return (
+    <Link className="button second" href="/register">
+      Create account
+    </Link>
+  );
+}

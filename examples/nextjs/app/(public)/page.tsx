@@ -1,5 +1,7 @@
 import Link from "next/link";
 
+import { CreateAccount } from "./account";
+
 export default function Home() {
   return (
     <div className="lead">
@@ -12,9 +14,7 @@ export default function Home() {
         <Link className="button" href="/dashboard">
           Open the dashboard
         </Link>
-        <Link className="button second" href="/register">
-          Create account
-        </Link>
+        <CreateAccount />
       </p>
       <div className="points">
         <div>

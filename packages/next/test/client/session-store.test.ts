@@ -7,19 +7,20 @@ import { json } from "../fakes/gateway.js";
 const user = { id: "7", username: "ada", name: "Ada Lovelace", email: null };
 const ADA = { session: { id: "one" }, user };
 
-/** A store whose answers a test gives by hand. */
-function staged() {
+/** A store whose answers a test gives by hand, and a hint cookie. */
+function staged(handle = "") {
   const waiting: ((answer: Response | Error) => void)[] = [];
   let [changed, watches] = [() => {}, 0];
   const send = () =>
     new Promise<Response>((done, fail) => {
       waiting.push((answer) => (answer instanceof Error ? fail(answer) : done(answer)));
     });
-  const store = sessionStore(send, (tell) => {
+  const watch = (tell: () => void) => {
     watches += 1;
     changed = tell;
     return () => void (watches -= 1);
-  });
+  };
+  const store = sessionStore(send, watch, () => handle);
   const settle = () => new Promise((done) => setImmediate(done));
   return {
     store,
@@ -42,6 +43,15 @@ test("all components share one question, and hear its answer", async () => {
   await answer(json(ADA));
   assert.deepEqual(heard, ["one", "other"]);
   assert.deepEqual(store.state(), { session: { id: "one", user }, pending: false, error: null });
+});
+
+test("a session goes by the handle that the server and the hint cookie have for it", async () => {
+  for (const [hint, id] of [["h1", "h1"], ["", "one"]]) {
+    const { store, answer } = staged(hint);
+    store.listen(() => {});
+    await answer(json(ADA));
+    assert.equal(store.state().session?.id, id);
+  }
 });
 
 test("null is nobody", async () => {

@@ -30,9 +30,27 @@ test("signing in copies the cookies with all attributes, and answers who it is",
   const asked = gateway({ "POST /api/auth/sign-in/username": withCookies({ redirect: false, token: "t", user: { ...user, image: null } }, BEGUN) });
   assert.deepEqual(await signIn({ username: "ada", password: "secret" }), user);
   assert.deepEqual(request.set, SET);
-  // As a client without a browser: nothing of a session goes along.
-  assert.deepEqual(Object.fromEntries(asked[0]?.headers ?? []), { "content-type": "application/json", "user-agent": "Browser/1" });
+  // Nothing of a session goes along.
+  assert.deepEqual(Object.fromEntries(asked[0]?.headers ?? []), { "content-type": "application/json", origin: "https://app.test", "user-agent": "Browser/1" });
   assert.deepEqual(JSON.parse(asked[0]?.body ?? ""), { username: "ada", password: "secret", rememberMe: true });
+});
+
+test("cs_01_a_sign_in_names_the_visitors_origin_and_for_who_is_no_browser_the_sites", async (t) => {
+  t.after(() => delete process.env.VESTIBULE_SITE);
+  const table: [Record<string, string>, string | undefined, string][] = [
+    [{ origin: "https://evil.test", host: "app.test" }, undefined, "https://evil.test"],
+    [{ "x-forwarded-proto": "https", "x-forwarded-host": "app.test:8443", host: "127.0.0.1:3001" }, undefined, "https://app.test:8443"],
+    [{ host: "localhost:3000" }, undefined, "http://localhost:3000"],
+    [{ host: "preview.test" }, "https://app.test", "https://app.test"],
+  ];
+  for (const [headers, site, origin] of table) {
+    delete process.env.VESTIBULE_SITE;
+    if (site) process.env.VESTIBULE_SITE = site;
+    begin(headers, "action");
+    const asked = gateway({ "POST /api/auth/sign-in/username": withCookies({ user }, BEGUN) });
+    await signIn({ username: "ada", password: "secret" });
+    assert.equal(asked[0]?.headers.get("origin"), origin);
+  }
 });
 
 test("an e-mail address signs in too, and a session need not be remembered", async () => {

@@ -70,6 +70,13 @@ test("whoever is not signed in is sent to sign in, and back to the page and quer
   }
 });
 
+test("t_3_a_sign_in_page_that_asks_for_a_session_is_a_mistake_and_not_a_way_in_a_circle", async () => {
+  for (const path of ["/login", "/login?next=%2Forders", "/register"]) {
+    begin(at({ "x-vestibule-path": path }));
+    await assert.rejects(requireSession(), /asks for a session/);
+  }
+});
+
 test("a session cookie in reach is newer than the headers: the gateway is asked whose it is", async () => {
   const asked = gateway({
     ...KEYS,

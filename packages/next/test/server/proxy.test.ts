@@ -45,9 +45,11 @@ test("t3_what_a_client_says_of_itself_does_not_reach_the_render", async () => {
 test("with one, the gateway is asked, and the render is told; the cookie is not among it", async () => {
   const asked = gateway({ [ASK]: signedIn() });
   const cookie = "theme=dark; vestibule=sealed; vestibule_hint=h1; a=b";
-  const answer = await visit("/dashboard?page=2", { cookie, "x-vestibule-identity": "forged" });
-  assert.deepEqual(Object.fromEntries(asked[0]?.headers ?? []), { cookie, "x-vestibule-key": "app-key", "x-vestibule-path": "/dashboard?page=2" });
+  const visitor = { "user-agent": "Browser/1", "x-forwarded-for": "203.0.113.9" };
+  const answer = await visit("/dashboard?page=2", { cookie, ...visitor, "x-vestibule-identity": "forged" });
+  assert.deepEqual(Object.fromEntries(asked[0]?.headers ?? []), { cookie, ...visitor, "x-vestibule-key": "app-key", "x-vestibule-path": "/dashboard?page=2" });
   assert.deepEqual(told(answer), {
+    ...visitor,
     cookie: "theme=dark; a=b",
     "x-vestibule-cookie": "vestibule=sealed",
     "x-vestibule-identity": "who",

@@ -5,7 +5,7 @@
 import type { NextConfig } from "next";
 import type { NextProxy } from "next/server";
 
-import { type SessionState, SessionSync, useSession, useSignIn } from "@vestibule/next/client";
+import { type Session as ClientSession, type SessionState, SessionSync, useSession, useSignIn } from "@vestibule/next/client";
 import { withVestibule } from "@vestibule/next/config";
 import { proxy } from "@vestibule/next/proxy";
 import {
@@ -67,6 +67,9 @@ export function errors(error: VestibuleError): Failure {
 
 export function client() {
   same<ReturnType<typeof useSession>, SessionState>(true);
+  // A session is one thing on both sides, and what it goes by is what SessionSync takes.
+  same<ClientSession, Session>(true);
+  SessionSync({ session: useSession().session?.id ?? null });
   const { form, pending } = useSignIn({ next: "/inbox" });
   same<typeof pending, boolean>(true);
   same<typeof form.method, "post">(true);
