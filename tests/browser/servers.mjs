@@ -76,6 +76,10 @@ export async function startStage(args = []) {
     slow: (ms) => tell(`api slow ${ms}`),
     /** How often the API was asked this since `counts` was last called. @param {string} what as in `POST /api/v1/refresh` */
     count: async (what) => /** @type {number} */ ((await tell("api count")).count[what] ?? 0),
+    /** Starts another gateway of the site. @returns {Promise<string>} its origin */
+    second: async () => (await tell("gateway second")).gateway,
+    /** Gives the gateways a new secret; what the one before has sealed, they still open. */
+    rotate: () => tell("gateway rotate"),
     end: async () => {
       child.stdin.end("quit\n");
       await ended;

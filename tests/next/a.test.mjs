@@ -1,5 +1,5 @@
 // @ts-check
 /** The gateway in front of Next.js. */
-import { play } from "./play.mjs";
+import { playAll } from "./play.mjs";
 
-await play("a");
+await playAll("a");

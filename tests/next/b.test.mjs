@@ -1,5 +1,5 @@
 // @ts-check
 /** Next.js in front of the gateway. */
-import { play } from "./play.mjs";
+import { playAll } from "./play.mjs";
 
-await play("b");
+await playAll("b");

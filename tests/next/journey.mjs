@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { after } from "node:test";
+import { after, before, describe } from "node:test";
 
 import { test } from "../browser/harness.mjs";
 import { ada, enrol, grace } from "../browser/people.mjs";
@@ -12,40 +12,85 @@ import { hasToken } from "../browser/secrets.mjs";
 import { MODE, startSite } from "./servers.mjs";
 
 /** @typedef {import("../browser/harness.mjs").Scene} Scene */
+/** @typedef {import("../browser/harness.mjs").Opened} Opened */
 /** @typedef {import("../browser/people.mjs").Person} Person */
 /** @typedef {import("./servers.mjs").Design} Design */
 /** @typedef {import("./servers.mjs").Site} Site */
 
 /** @typedef {Scene & { stage: Site, design: Design, ada: Person, grace: Person }} Journey */
+/** @typedef {import("../browser/harness.mjs").BrowserOptions & { breaches?: true, only?: Design }} Options as of `test`; `only`: in this design */
+/** @typedef {{ name: string, options: Options, body: (journey: Journey) => Promise<void> }} Told */
 
-/** @type {Design} */
-let design = "a";
+/** @type {Told[]} */
+const told = [];
 
-/** @type {Promise<Site> | undefined} */
-let site;
-after(async () => {
-  if (!site) return;
-  const { end, next } = await site;
-  await end();
-  assert.ok(!hasToken(next.log()), "Next.js logged a token");
-}, { timeout: 20_000 });
+/** Tells of a journey that {@link play} will play. `ada` has an account, `grace` has none yet.
+ * @param {string} name
+ * @param {Options} options
+ * @param {(journey: Journey) => Promise<void>} body */
+export function journey(name, options, body) {
+  told.push({ name, options, body });
+}
 
-/** Says which design is played; before the first journey.
- * @param {Design} played */
-export function setDesign(played) {
-  design = played;
+/** Plays all journeys that were told of, one after the other, on one site: Next.js in front of a gateway has the gateway's address built in,
+ * so there can be one of these at a time.
+ * @param {Design} design */
+export function play(design) {
+  describe(`design ${design.toUpperCase()}`, () => {
+    /** @type {Promise<Site>} */
+    let site;
+    before(() => (site = startSite(design, MODE)));
+    after(async () => {
+      const { end, next } = await site;
+      await end();
+      assert.ok(!hasToken(next.log()), "Next.js logged a token");
+    });
+    for (const { name, options: { only = design, ...options }, body } of told) {
+      if (only !== design) continue;
+      test(`${design.toUpperCase()}: ${name}`, options, (scene) => played(design, scene, body), async () => setTheStage(await site));
+    }
+  });
 }
 
 /** The site, with its API up, quick and uncounted, and clocks that agree: a signed identity is good for a minute, and no test takes
- * that long. */
-async function setTheStage() {
-  site ??= startSite(design, MODE);
-  const stage = await site;
+ * that long.
+ * @param {Site} stage */
+async function setTheStage(stage) {
   await stage.up();
   await stage.slow(0);
   await stage.count("");
   await stage.catchUp();
   return { ...stage, end: async () => {} };
+}
+
+/** @param {Design} design
+ * @param {Scene} scene
+ * @param {Told["body"]} body */
+async function played(design, scene, body) {
+  const stage = /** @type {Site} */ (scene.stage);
+  const [one, other] = [double(ada), double(grace)];
+  await enrol(stage.api, one);
+  const browsers = [/** @type {Opened} */ (scene)];
+  const another = async (/** @type {Parameters<Scene["another"]>} */ ...options) => {
+    const opened = await scene.another(...options);
+    browsers.push(opened);
+    return opened;
+  };
+  await body({ ...scene, another, stage, design, ada: one, grace: other });
+  for (const opened of browsers) await assertToldNoToken(opened);
+}
+
+/** Closes a browser, and fails if any answer told it a token. What Next.js has built is the same for everybody, and what is sealed is
+ * anything.
+ * @param {Opened} opened */
+async function assertToldNoToken({ context, seen }) {
+  // What is still on its way then never comes.
+  await context.close();
+  for (const { response, body } of seen.answers) {
+    if (response.url().includes("/_next/static/")) continue;
+    const text = JSON.stringify(response.headers()) + ((await body)?.toString("utf8") ?? "");
+    assert.ok(!hasToken(text), `${response.url()} told a token: ${text}`);
+  }
 }
 
 let people = 0;
@@ -56,17 +101,4 @@ let people = 0;
 function double(person) {
   const username = `${person.username}${++people}`;
   return { ...person, username, email: `${username}@example.com` };
-}
-
-/** A test. `ada` has an account, `grace` has none yet.
- * @param {string} name
- * @param {import("../browser/harness.mjs").BrowserOptions & { breaches?: true }} options as of `test`
- * @param {(journey: Journey) => Promise<void>} body */
-export function journey(name, options, body) {
-  test(`${design.toUpperCase()}: ${name}`, options, async (scene) => {
-    const stage = /** @type {Site} */ (scene.stage);
-    const [one, other] = [double(ada), double(grace)];
-    await enrol(stage.api, one);
-    await body({ ...scene, stage, design, ada: one, grace: other });
-  }, setTheStage);
 }

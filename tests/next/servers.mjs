@@ -72,6 +72,9 @@ export async function startSite(design, mode) {
 
 /** @typedef {Awaited<ReturnType<typeof startNext>>} Next */
 
+/** The longest that Next.js may take until it answers, on a busy machine. Milliseconds. */
+const READY = 180_000;
+
 /** What the first journeys open. */
 const PAGES = ["/", "/login", "/register", "/dashboard", "/dashboard/profile", "/dashboard/parallel"];
 
@@ -91,15 +94,16 @@ async function startNext(design, mode, port, variables) {
     PATH: process.env.PATH,
     HOME: home,
     NEXT_TELEMETRY_DISABLED: "1",
-    NODE_OPTIONS: `--import=${new URL("clock.mjs", import.meta.url)}`,
+    NODE_OPTIONS: `--import=${new URL("beside.mjs", import.meta.url)}`,
     VESTIBULE_NEXT_CLOCK: clock,
     ...variables,
   };
   const args = [program, mode, "--port", String(port), "--hostname", "127.0.0.1"];
   // A group of its own: the development server has children, and they end with it.
-  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], detached: true });
   const ended = once(child, "exit");
-  const kill = () => void (child.pid && child.exitCode === null && process.kill(-child.pid, "SIGKILL"));
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const kill = () => void (child.pid && !hasEnded() && process.kill(-child.pid, "SIGKILL"));
   process.once("exit", kill);
 
   let log = "";
@@ -112,16 +116,23 @@ async function startNext(design, mode, port, variables) {
     }
     void ended.then(() => reject(new Error(`next ${mode} ended early:\n${log}`)));
   });
-  await ready;
-  // The development server compiles a page when it is first asked for, which may take longer than a test waits.
-  if (mode === "dev") for (const path of PAGES) await fetch(`http://127.0.0.1:${port}${path}`, { redirect: "manual" });
-
   const end = async () => {
     process.removeListener("exit", kill);
     kill();
     await ended;
     await rm(home, { recursive: true, force: true });
   };
+  const tooLate = setTimeout(kill, READY);
+  try {
+    await ready;
+    // The development server compiles a page when it is first asked for, which may take longer than a test waits.
+    if (mode === "dev") for (const path of PAGES) await fetch(`http://127.0.0.1:${port}${path}`, { redirect: "manual" });
+  } catch (error) {
+    await end();
+    throw error;
+  } finally {
+    clearTimeout(tooLate);
+  }
   return { folder, setClock, end, /** All that it printed. */ log: () => log };
 }
 

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { at, until } from "../browser/harness.mjs";
 import { enrol } from "../browser/people.mjs";
 import { journey } from "./journey.mjs";
-import { field, openTab, sees, seesLogin, sessionCookie, signIn, signOut, signOutButton, submitLogin } from "./people.mjs";
+import {
+  EXPIRED, button, field, openTab, sees, seesLogin, seesTenNames, sessionCookie, signIn, signInByHand, signOut, signOutButton, submitLogin,
+  withoutCookieEvents, withoutNotice,
+} from "./people.mjs";
 
 /** @typedef {import("./people.mjs").Page} Page */
 
@@ -69,9 +72,8 @@ journey("S5: a tab that nobody touches notices a sign-out in another one", {}, a
   assert.equal(at(page), "/login?next=%2Fdashboard");
 });
 
-journey("S6: after a sign-out elsewhere neither a link nor Back within the app shows anything private", {}, async ({ page, ada }) => {
-  // A browser that can't say when a cookie changes.
-  await page.addInitScript(() => void Object.defineProperty(window, "cookieStore", { value: undefined }));
+journey("S6: after a sign-out elsewhere Back within the app shows nothing private", {}, async ({ page, ada }) => {
+  await withoutCookieEvents(page);
   await signIn(page, ada);
   await openTab(page, "Profile");
   await field(page, "Name").waitFor();
@@ -83,15 +85,15 @@ journey("S6: after a sign-out elsewhere neither a link nor Back within the app s
   await showsNothingOf(page, ada);
 });
 
-journey("S6: nor does a link", {}, async ({ page, ada }) => {
-  await page.addInitScript(() => void Object.defineProperty(window, "cookieStore", { value: undefined }));
+journey("S6: nor does a link, even where the page can't notice by itself", {}, async ({ page, ada }) => {
+  await withoutNotice(page);
   await signIn(page, ada);
   const tab = await page.context().newPage();
   await tab.goto("/dashboard");
   await signOut(tab);
-  // The page may have noticed by now.
-  await openTab(page, "Parallel", { timeout: 1000 }).catch(() => {});
+  await openTab(page, "Parallel");
   await seesLogin(page);
+  await showsNothingOf(page, ada);
   assert.ok(!at(page).includes("_rsc"), at(page));
 });
 
@@ -101,7 +103,6 @@ journey("S5 S9: a tab shows the next person who signs in, not the last", {}, asy
   const tab = await page.context().newPage();
   await tab.goto("/dashboard");
   await signOut(tab);
-  await seesLogin(page);
   assert.equal(await field(tab, "Username or e-mail").inputValue(), "");
   await submitLogin(tab, grace.username, grace.password);
   await Promise.all([sees(tab, grace), sees(page, grace)]);
@@ -111,7 +112,7 @@ journey("S5 S9: a tab shows the next person who signs in, not the last", {}, asy
 journey("S5: a login form that is open goes on when another tab signs in", {}, async ({ page, ada }) => {
   await page.goto("/login?next=%2Fdashboard%3Ftab%3Done");
   const tab = await page.context().newPage();
-  await signIn(tab, ada);
+  await signInByHand(tab, ada);
   await sees(page, ada);
   assert.equal(at(page), "/dashboard?tab=one");
 });
@@ -129,6 +130,16 @@ journey("S7: cookies copied before a sign-out are worthless after it", {}, async
   assert.equal(await sessionCookie(thief), undefined);
 });
 
+journey("S4: after a sign-out elsewhere a page that is loaded again is closed", { javaScriptEnabled: false }, async ({ page, ada }) => {
+  await signIn(page, ada);
+  const tab = await page.context().newPage();
+  await tab.goto("/dashboard");
+  await signOut(tab);
+  await page.reload();
+  await seesLogin(page);
+  await showsNothingOf(page, ada);
+});
+
 journey("S8: whoever signs out twice is signed out", { javaScriptEnabled: false }, async ({ page, ada }) => {
   await signIn(page, ada);
   const tab = await page.context().newPage();
@@ -136,6 +147,23 @@ journey("S8: whoever signs out twice is signed out", { javaScriptEnabled: false 
   await signOut(tab);
   await signOut(page);
   assert.equal(await sessionCookie(page), undefined);
+});
+
+journey("S11: a sign-out wins over a refresh that is under way", {}, async ({ page, another, context, stage, ada }) => {
+  await signIn(page, ada);
+  const copied = await context.cookies();
+  await stage.count("");
+  await stage.advance(EXPIRED);
+  await stage.slow(1000);
+  // With the browser's cookies, and what it sets becomes the browser's.
+  const late = context.request.get("/api/v1/user/me");
+  await until("the refresh is under way", async () => (await stage.count("POST /api/v1/refresh")) > 0);
+  await signOut(page);
+  await late;
+  assert.equal(await sessionCookie(page), undefined);
+  const { page: thief } = await another();
+  await thief.context().addCookies(copied);
+  assert.equal((await thief.request.get("/api/v1/user/me")).status(), 401);
 });
 
 journey("S10: an address alone signs nobody out", {}, async ({ page, ada }) => {
@@ -160,18 +188,18 @@ journey("F4: a session that is ended from another device leads to the login, onc
   assert.equal(at(page), "/dashboard/profile?tab=one");
 });
 
-journey("F4: and so by a link, and when a Server Action is sent", {}, async ({ page, stage, ada }) => {
+journey("F4: and so by a link, from where the way leads on, and when a Server Action is sent", {}, async ({ page, stage, ada }) => {
   await signIn(page, ada);
   await endOthers(stage.api, ada);
   await openTab(page, "Parallel");
   await seesLogin(page);
-  await until("the cookie is gone", async () => !(await sessionCookie(page)));
+  await submitLogin(page, ada.username, ada.password);
+  await seesTenNames(page, "On the server", ada);
 
-  await signIn(page, ada);
   await openTab(page, "Profile");
   await field(page, "Name").fill("Countess");
   await endOthers(stage.api, ada);
-  await page.getByRole("button", { name: "Save changes" }).click();
+  await button(page, "Save changes").click();
   await seesLogin(page);
   await until("the cookie is gone", async () => !(await sessionCookie(page)));
 });
@@ -182,7 +210,7 @@ journey("SC-07: a Server Action on a page that is signed out leads to the login"
   await field(page, "Name").fill("Countess");
   await page.evaluate(() => void Object.defineProperty(window, "cookieStore", { value: undefined }));
   await context.clearCookies();
-  await page.getByRole("button", { name: "Save changes" }).click();
+  await button(page, "Save changes").click();
   await seesLogin(page);
 });
 

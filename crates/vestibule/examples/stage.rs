@@ -9,6 +9,8 @@
 //! | `api down`, `api up` | stops the API's socket, and listens on the same port again |
 //! | `api slow MS` | delays each answer of the API from now on |
 //! | `api count` | the API's requests since last asked, by method and path |
+//! | `gateway second` | starts another gateway of the site, and answers its address |
+//! | `gateway rotate` | starts the gateways again with a new secret, and the one before it as an older one |
 //! | `quit` | ends |
 
 use std::collections::BTreeMap;
@@ -72,10 +74,8 @@ async fn main() -> Result<(), Failure> {
     let clock = Clock::stopped_at(Clock::system().now());
 
     let site_socket = listen((Ipv4Addr::LOCALHOST, arguments.port).into(), "the site").await?;
-    let gateway_url = format!("http://localhost:{}", site_socket.local_addr()?.port());
+    let gateway_url = url_of(&site_socket)?;
     let site_url = arguments.site.unwrap_or_else(|| gateway_url.clone());
-    // What is in front asks us by our own name.
-    let also_hosts = vec![gateway_url.trim_start_matches("http://").parse()?];
     let store = Store::open(&Database::Sqlite(folder.0.join("vestibule.sqlite"))).await?;
     let settings = ApiSettings {
         access_ttl: arguments.access_ttl,
@@ -87,26 +87,23 @@ async fn main() -> Result<(), Failure> {
     let mut backstage = Backstage::open(router).await?;
     let api_url = format!("http://{}", backstage.address);
 
-    let upstream = wiring::api_at(&Url::parse(&api_url)?)?;
-    let ui = arguments.ui.as_ref().map(Upstream::at).transpose()?;
-    let ui_session = arguments.ui_session;
-    let secret = random_secret()?;
-    let next_key = NextKey::new(&SealKeys::new(secret.clone(), Vec::new())).reveal().to_owned();
-    let parts = SiteParts {
-        site: site_url.parse()?,
-        secrets: Secrets { first: secret, older: Vec::new() },
-        plan: Plan::new(PlanSettings { ui, ui_session, ..PlanSettings::new(upstream.clone()) })?,
-        max_stale: Duration::from_secs(60),
-        hops: HopSettings { also_hosts, ..HopSettings::default() },
+    let first = random_secret()?;
+    let next_key = NextKey::new(&SealKeys::new(first.clone(), Vec::new())).reveal().to_owned();
+    let mut front = Front {
+        site: site_url.clone(),
+        api: wiring::api_at(&Url::parse(&api_url)?)?,
+        ui: arguments.ui.as_ref().map(Upstream::at).transpose()?,
+        ui_session: arguments.ui_session,
+        secrets: Secrets { first, older: Vec::new() },
+        clock: clock.clone(),
+        running: Vec::new(),
     };
-    let (_, router) = wiring::site(parts, upstream, clock.clone());
-    let (_running, stopped) = watch::channel(false);
-    tokio::spawn(serve(site_socket, router, stopped, DRAIN));
+    front.open(site_socket)?;
 
     say(&json!({"site": site_url, "gateway": gateway_url, "api": api_url, "nextKey": next_key}))?;
     let mut lines = commands();
     while let Some(line) = lines.recv().await.filter(|line| line != "quit") {
-        let answer = match obey(&line, &clock, &mut backstage).await {
+        let answer = match obey(&line, &clock, &mut backstage, &mut front).await {
             Ok(answer) => answer,
             Err(error) => json!({"error": error.to_string()}),
         };
@@ -116,16 +113,95 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn obey(line: &str, clock: &Clock, backstage: &mut Backstage) -> Result<Value, Failure> {
+async fn obey(
+    line: &str,
+    clock: &Clock,
+    backstage: &mut Backstage,
+    front: &mut Front,
+) -> Result<Value, Failure> {
     match *line.split_whitespace().collect::<Vec<_>>() {
         ["advance", seconds] => clock.advance(seconds.parse()?),
         ["api", "down"] => backstage.lower().await?,
         ["api", "up"] => backstage.raise().await?,
         ["api", "slow", ms] => backstage.faults.slow_ms.store(ms.parse()?, Ordering::SeqCst),
         ["api", "count"] => return Ok(json!({"count": backstage.faults.take_counts()})),
+        ["gateway", "second"] => {
+            let socket = listen(on_any_port(), "a second gateway").await?;
+            let url = url_of(&socket)?;
+            front.open(socket)?;
+            return Ok(json!({"gateway": url}));
+        }
+        ["gateway", "rotate"] => front.rotate().await?,
         _ => return Err(format!("no such command: {line}").into()),
     }
     Ok(json!({"now": clock.now()}))
+}
+
+/// The site's gateways, which have the same keys.
+struct Front {
+    site: String,
+    api: Upstream,
+    ui: Option<Upstream>,
+    ui_session: SessionPolicy,
+    secrets: Secrets,
+    clock: Clock,
+    running: Vec<Running>,
+}
+
+/// A server, and what stops it.
+struct Running {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+impl Front {
+    /// Serves one more gateway on `socket`.
+    fn open(&mut self, socket: TcpListener) -> Result<(), Failure> {
+        let plan = PlanSettings {
+            ui: self.ui.clone(),
+            ui_session: self.ui_session,
+            ..PlanSettings::new(self.api.clone())
+        };
+        // What is in front asks us by our own name.
+        let also_hosts = vec![url_of(&socket)?.trim_start_matches("http://").parse()?];
+        let parts = SiteParts {
+            site: self.site.parse()?,
+            secrets: self.secrets.clone(),
+            plan: Plan::new(plan)?,
+            max_stale: Duration::from_secs(60),
+            hops: HopSettings { also_hosts, ..HopSettings::default() },
+        };
+        let (_, router) = wiring::site(parts, self.api.clone(), self.clock.clone());
+        self.running.push(Running::start(socket, router)?);
+        Ok(())
+    }
+
+    /// Starts each gateway again, where it was, with a new secret in front of those before.
+    async fn rotate(&mut self) -> Result<(), Failure> {
+        let before = std::mem::replace(&mut self.secrets.first, random_secret()?);
+        self.secrets.older.insert(0, before);
+        for running in std::mem::take(&mut self.running) {
+            let address = running.address;
+            running.end().await?;
+            self.open(listen(address, "a gateway").await?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    fn start(socket: TcpListener, router: Router) -> Result<Self, Failure> {
+        let address = socket.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let server = tokio::spawn(serve(socket, router, stopped, DRAIN));
+        Ok(Self { address, stop, server })
+    }
+
+    async fn end(self) -> Result<(), Failure> {
+        self.stop.send(true)?;
+        Ok(self.server.await?)
+    }
 }
 
 /// The API, on a socket of its own that can be taken away.
@@ -133,7 +209,7 @@ struct Backstage {
     router: Router,
     faults: Arc<Faults>,
     address: SocketAddr,
-    running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    running: Option<Running>,
 }
 
 impl Backstage {
@@ -144,26 +220,18 @@ impl Backstage {
             .layer(from_fn_with_state(faults.clone(), with_faults));
         let socket = listen(on_any_port(), "the API").await?;
         let address = socket.local_addr()?;
-        let mut backstage = Self { router, faults, address, running: None };
-        backstage.serve_on(socket);
-        Ok(backstage)
-    }
-
-    fn serve_on(&mut self, socket: TcpListener) {
-        let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(socket, self.router.clone(), stopped, DRAIN));
-        self.running = Some((stop, server));
+        let running = Some(Running::start(socket, router.clone())?);
+        Ok(Self { router, faults, address, running })
     }
 
     async fn lower(&mut self) -> Result<(), Failure> {
-        let (stop, server) = self.running.take().ok_or("the API is down already")?;
-        stop.send(true)?;
-        Ok(server.await?)
+        self.running.take().ok_or("the API is down already")?.end().await
     }
 
     async fn raise(&mut self) -> Result<(), Failure> {
         if self.running.is_none() {
-            self.serve_on(listen(self.address, "the API").await?);
+            let socket = listen(self.address, "the API").await?;
+            self.running = Some(Running::start(socket, self.router.clone())?);
         }
         Ok(())
     }
@@ -211,6 +279,11 @@ fn say(answer: &Value) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{answer}")?;
     out.flush()
+}
+
+/// Where people, or an app, find what listens there.
+fn url_of(socket: &TcpListener) -> std::io::Result<String> {
+    Ok(format!("http://localhost:{}", socket.local_addr()?.port()))
 }
 
 fn on_any_port() -> SocketAddr {

@@ -41,7 +41,7 @@ fn before(example: &Path, folder: &Path) -> Result<(), Failure> {
             copy(&example.join(name), &folder.join(name))
         })?;
         let files = ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "proxy.ts"];
-        files.iter().try_for_each(|name| fs::copy(example.join(name), folder.join(name)).map(drop))
+        files.iter().try_for_each(|name| anew(&example.join(name), &folder.join(name)))
     });
     copied.map_err(|error| unusable(folder, &error))?;
     run(command("npm", NPM_INSTALL, folder))
@@ -61,14 +61,14 @@ fn free_port() -> Result<u16, Failure> {
 fn install(example: &Path, package: &Path, folder: &Path) -> Result<(), Failure> {
     let files = ["package.json", "package-lock.json", ".npmrc"];
     let copied = fs::create_dir_all(folder).and_then(|()| {
-        files.iter().try_for_each(|name| fs::copy(example.join(name), folder.join(name)).map(drop))
+        files.iter().try_for_each(|name| anew(&example.join(name), &folder.join(name)))
     });
     copied.map_err(|error| unusable(folder, &error))?;
     run(command("npm", NPM_INSTALL, folder))?;
     let installed = folder.join("node_modules/@vestibule/next");
     let replaced = remove(&installed).and_then(|()| {
         fs::create_dir_all(&installed)?;
-        fs::copy(package.join("package.json"), installed.join("package.json"))?;
+        anew(&package.join("package.json"), &installed.join("package.json"))?;
         copy(&package.join("dist"), &installed.join("dist"))
     });
     replaced.map_err(|error| unusable(&installed, &error))
@@ -83,7 +83,7 @@ fn refresh(example: &Path, app: &Path, design: &str) -> io::Result<()> {
     for name in ["app", "public"] {
         copy(&example.join(name), &app.join(name))?;
     }
-    fs::copy(example.join("tsconfig.json"), app.join("tsconfig.json"))?;
+    anew(&example.join("tsconfig.json"), &app.join("tsconfig.json"))?;
     if design == "b" {
         copy(&example.join("in-front"), app)?;
     }
@@ -99,10 +99,16 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), target)?;
+            anew(&entry.path(), &target)?;
         }
     }
     Ok(())
+}
+
+/// Copies a file. One that is there is not written into: it may be another file's too, by a hard link.
+fn anew(from: &Path, to: &Path) -> io::Result<()> {
+    remove(to)?;
+    fs::copy(from, to).map(drop)
 }
 
 /// Removes a file or a folder, if there is one.

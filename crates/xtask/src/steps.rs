@@ -40,15 +40,14 @@ pub(crate) enum Step {
     Counts,
     /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
     Compatibility,
-    /// The Next.js example in Chromium, behind the gateway and in front of it; by itself only, until all of it passes.
+    /// The Next.js example in Chromium, behind the gateway and in front of it, built and by the development server; and the brief's own app.
     Next,
 }
 
 /// Runs every step.
 pub(crate) fn all(top: &Path) -> Result<(), Failure> {
     let mut times = Vec::new();
-    let whole = Step::value_variants().iter().filter(|step| **step != Step::Next);
-    let done = whole.into_iter().try_for_each(|step| {
+    let done = Step::value_variants().iter().try_for_each(|step| {
         let (done, took) = announced(*step, top);
         times.push((*step, took));
         done
@@ -210,13 +209,12 @@ fn guide(top: &Path) -> Result<(), Failure> {
     run(with_build(follow, top)?)
 }
 
-/// All journeys on production builds, and the first of them with the development server.
+/// All journeys on production builds; the first of them, and the brief's own app, with the development server.
 fn next_journeys(top: &Path) -> Result<(), Failure> {
     let gateway = next::build(top)?;
-    let at = next_tests(top);
-    let tests = files(&at, ".test.mjs")?;
-    for mode in ["start", "dev"] {
-        let mut play = node_test(&tests, &at);
+    let [a, b, before] = ["a", "b", "before"].map(|name| PathBuf::from(format!("{name}.test.mjs")));
+    for (mode, tests) in [("start", &[a.clone(), b.clone()][..]), ("dev", &[a, b, before])] {
+        let mut play = node_test(tests, &next_tests(top));
         play.env("VESTIBULE_NEXT_MODE", mode).env("VESTIBULE_NEXT_GATEWAY", &gateway);
         run(with_build(play, top)?)?;
     }

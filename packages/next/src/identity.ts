@@ -33,7 +33,7 @@ export interface Surroundings {
 /** How long a key document is good for; then a key taken out of it is no longer believed. Milliseconds. */
 const FRESH = 60_000;
 
-/** Between two questions for the document, at least; whatever kids turn up. Milliseconds. */
+/** After a question for the document that was in vain, the next one waits so long; whatever kids turn up. Milliseconds. */
 const PAUSE = 10_000;
 
 /** By how much the clocks of gateway and app may differ, in seconds. */
@@ -77,25 +77,28 @@ function judged(
 function keyRing(load: Surroundings["keys"], now: () => number): (kid: string) => Promise<KeyObject | undefined> {
   let ring = new Map<string, KeyObject>();
   let loadedAt = -Infinity;
-  let triedAt = -Infinity;
+  let inVainAt = -Infinity;
   let trouble: unknown;
   let flight: Promise<void> | undefined;
   const reload = async () => {
-    triedAt = now();
+    const asked = now();
     try {
       ring = await keysIn(await load());
-      loadedAt = triedAt;
+      loadedAt = asked;
       trouble = undefined;
     } catch (cause) {
       trouble = cause;
+      inVainAt = asked;
     } finally {
       flight = undefined;
     }
   };
   return async (kid) => {
     const isDue = !ring.has(kid) || now() - loadedAt >= FRESH;
-    if (isDue && (flight || now() - triedAt >= PAUSE)) await (flight ??= reload());
+    const asks = isDue && (flight !== undefined || now() - inVainAt >= PAUSE);
+    if (asks) await (flight ??= reload());
     const key = ring.get(kid);
+    if (asks && !key) inVainAt = now();
     // A known key outlives an outage; an unknown one can't be judged during it.
     if (!key && trouble !== undefined) throw unavailable(trouble);
     return key;
