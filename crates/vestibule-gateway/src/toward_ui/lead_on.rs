@@ -19,8 +19,8 @@ use crate::visitor::Visitor;
 #[derive(Debug, Default)]
 pub(super) struct Led(Mutex<HashMap<(SessionTag, String), (u32, i64)>>);
 
-/// So often in a row somebody is led to one page: half as often as browsers follow redirects, which are two a round.
-const ROUNDS: u32 = 5;
+/// So often in a row somebody is led to one page: less than half as often as browsers follow redirects, which are two a round.
+const ROUNDS: u32 = 8;
 
 /// Seconds between two rounds, at most; a person who comes later comes of his own will.
 const APART: i64 = 5;
@@ -79,11 +79,11 @@ mod tests {
         let (led, sid, other) =
             (Led::default(), SessionTag::random().unwrap(), SessionTag::random().unwrap());
         let round = |now| led.admits(&sid, "/a", now);
-        assert!((0..5).all(round));
-        assert!(!round(9));
-        assert!(led.admits(&sid, "/b", 9) && led.admits(&other, "/a", 9));
-        assert!(!round(14), "each round counts, also one that was stopped");
-        assert!(round(20));
+        assert!((0..8).all(round));
+        assert!(!round(12));
+        assert!(led.admits(&sid, "/b", 12) && led.admits(&other, "/a", 12));
+        assert!(!round(17), "each round counts, also one that was stopped");
+        assert!(round(23));
     }
 
     #[test]

@@ -165,7 +165,7 @@ async fn rounds(stand: &mut Stand, sent_to: &str, most: usize) -> usize {
 async fn t_3_a_page_that_keeps_sending_somebody_away_who_is_signed_in_is_stopped() {
     for sent_to in ["/api/auth/expired?next=/shop", "/login?next=/shop", "/register?next=/shop"] {
         let mut stand = Stand::new().await.member("ada").await;
-        assert_eq!(rounds(&mut stand, sent_to, 20).await, 5, "{sent_to}");
+        assert_eq!(rounds(&mut stand, sent_to, 20).await, 8, "{sent_to}");
         assert!(stand.browser.is_signed_in());
         assert_eq!(leads(&stand.browser.visit("/login?next=/other").await).1, "/other");
         assert_eq!(rounds(&mut stand, sent_to, 20).await, 0, "not until it pauses");
