@@ -51,6 +51,13 @@ export async function open(site, options) {
   return { context, seen, page: await context.newPage() };
 }
 
+/** Closes a profile, tab by tab: of one that is being loaded Chromium may never say that it is gone when all go at once.
+ * @param {import("playwright-core").BrowserContext} context */
+export async function close(context) {
+  await Promise.all(context.pages().map((page) => page.close()));
+  await context.close();
+}
+
 /**
  * What a test is given: a stage, a tab in a fresh browser, what that browser saw, and more of each on request.
  * @typedef {Opened & { stage: import("./servers.mjs").Stage, another: (options?: BrowserOptions) => Promise<Opened>,
@@ -72,7 +79,7 @@ export function test(name, options, body, start = startStage) {
     t.after(stage.end);
     /** @type {Opened[]} */
     const opened = [];
-    t.after(() => Promise.all(opened.map(({ context }) => context.close())));
+    t.after(() => Promise.all(opened.map(({ context }) => close(context))));
     const another = async (/** @type {BrowserOptions} */ options = {}) => {
       opened.push(await open(stage.site, options));
       return opened[opened.length - 1];
@@ -100,7 +107,7 @@ export function testReal(name, options, body, start = startReal) {
     const { site, end } = await start();
     t.after(end);
     const opened = await open(site, options);
-    t.after(() => opened.context.close());
+    t.after(() => close(opened.context));
     await body(opened);
     assertQuiet(opened.seen);
   });

@@ -1,7 +1,7 @@
 // @ts-check
 /** The brief's own actions and helpers as they stand, behind a gateway that hands the token down. */
 import assert from "node:assert/strict";
-import { after } from "node:test";
+import { after, before, describe } from "node:test";
 
 import { at, test } from "../browser/harness.mjs";
 import { ada, grace } from "../browser/people.mjs";
@@ -9,8 +9,10 @@ import { EXPIRED, button, seesLogin, sessionCookie, submitLogin, submitRegistrat
 import { MODE, startSite } from "./servers.mjs";
 
 // What the brief calls `NEXT_PUBLIC_` is fixed when it is built: only the development server takes an address at its start.
-if (MODE === "dev") {
-  const site = startSite("before", "dev");
+if (MODE === "dev") describe("the brief's own app", () => {
+  /** @type {ReturnType<typeof startSite>} */
+  let site;
+  before(() => (site = startSite("before", "dev")));
   after(async () => (await site).end());
   const start = async () => ({ ...(await site), end: async () => {} });
 
@@ -58,4 +60,4 @@ if (MODE === "dev") {
     await seesLogin(page);
     assert.equal((await page.request.get(`${stage.site}/api/v1/user/me`)).status(), 401);
   }, start);
-}
+});

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 
-import { test } from "../browser/harness.mjs";
+import { close, test } from "../browser/harness.mjs";
 import { ada, enrol, grace } from "../browser/people.mjs";
 import { hasToken } from "../browser/secrets.mjs";
 import { MODE, startSite } from "./servers.mjs";
@@ -85,7 +85,7 @@ async function played(design, scene, body) {
  * @param {Opened} opened */
 async function assertToldNoToken({ context, seen }) {
   // What is still on its way then never comes.
-  await context.close();
+  await close(context);
   for (const { response, body } of seen.answers) {
     if (response.url().includes("/_next/static/")) continue;
     const text = JSON.stringify(response.headers()) + ((await body)?.toString("utf8") ?? "");

@@ -4,8 +4,10 @@
 //! is installed from a tarball as from a registry: Next.js doesn't resolve what is linked (contract: Next.js, N17).
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::command::{Failure, command, run};
@@ -13,7 +15,7 @@ use crate::command::{Failure, command, run};
 /// Brings `target/next` up to date, and builds both apps for production. Answers the gateway's address that is built into that of
 /// design B, which is free now.
 pub(crate) fn build(top: &Path) -> Result<String, Failure> {
-    let gateway = format!("http://localhost:{}", free_port()?);
+    let gateway = format!("http://localhost:{}", free_port(top)?);
     let (package, example, folder) =
         (top.join("packages/next"), top.join("examples/nextjs"), folder(top));
     run(command("npm", ["run", "build"], &package))?;
@@ -50,10 +52,18 @@ fn before(example: &Path, folder: &Path) -> Result<(), Failure> {
 /// Not by `npm ci`: that insists on packages for other systems, which not every registry has.
 const NPM_INSTALL: [&str; 4] = ["install", "--no-save", "--no-audit", "--no-fund"];
 
-/// A port that is free, below those that systems give away by themselves: nobody else takes it meanwhile.
-fn free_port() -> Result<u16, Failure> {
-    let free =
-        (28_400..29_400).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+/// Ports below those that systems give away by themselves: nobody else takes one meanwhile.
+const PORTS: Range<u16> = 28_400..29_400;
+
+/// A port that is free, and most likely no other checkout's, which may be built at the same time.
+fn free_port(top: &Path) -> Result<u16, Failure> {
+    let mut hasher = DefaultHasher::new();
+    top.hash(&mut hasher);
+    let count = u64::from(PORTS.end - PORTS.start);
+    let first = u16::try_from(hasher.finish() % count).expect("there are fewer ports than that");
+    let free = (PORTS.start + first..PORTS.end)
+        .chain(PORTS)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
     free.ok_or_else(|| Failure("no port of 28400 to 29399 is free".to_owned()))
 }
 
