@@ -6,15 +6,16 @@ use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use vestibule_types::{Account, SignedIn, UserId};
+use vestibule_types::{SignedIn, UserId};
 
 use crate::Api;
 use crate::body::{FromFields, Valid};
 use crate::error::ApiError;
+use crate::store::LiveAccount;
 
 /// A live, unrevoked access token of an existing account was shown.
 pub(crate) struct CurrentUser {
-    pub(crate) account: Arc<Account>,
+    pub(crate) account: Arc<LiveAccount>,
     pub(crate) sid: String,
 }
 
@@ -24,7 +25,7 @@ impl FromRequestParts<Api> for CurrentUser {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let current = api.current(bearer(&parts.headers)?).await?;
         if let Some(signed_in) = parts.extensions.get::<SignedIn>() {
-            signed_in.is(current.account.user.id);
+            signed_in.is(current.account.id);
         }
         Ok(current)
     }
@@ -49,12 +50,12 @@ impl Api {
 impl CurrentUser {
     /// The account's number.
     pub(crate) fn id(&self) -> UserId {
-        self.account.user.id
+        self.account.id
     }
 
     /// The account's name, as it is now.
     pub(crate) fn username(&self) -> &str {
-        &self.account.user.username
+        &self.account.username
     }
 
     /// Whether its session began lately enough for what a stolen one must not do (LG-05).

@@ -9,6 +9,7 @@ mod budget;
 mod client;
 mod counts;
 mod error;
+mod finish;
 mod gateways_only;
 mod jwt;
 mod keeping_up;

@@ -1,9 +1,7 @@
 //! Refusals as problem details (RFC 9457), for whoever asks for them; otherwise they are `{"detail"}` (ER-01, D8).
 
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use vestibule_types::{Detail, DetailKind, FieldError, PROBLEM_JSON, ProblemDetails};
 
@@ -91,23 +89,30 @@ impl Kind {
     }
 }
 
-/// What a response says, for [`on_request`].
+/// What a response says, for [`Wanted::apply`].
 #[derive(Clone)]
 struct Refused(&'static Kind, Detail, Option<Vec<FieldError>>);
 
-/// Gives refusals the form that the request asks for.
-pub(crate) async fn on_request(request: Request, next: Next) -> Response {
-    let (is_wanted, id) = (is_wanted(request.headers()), request_id(request.headers()));
-    let mut response = next.run(request).await;
-    let refused = response.extensions_mut().remove().filter(|_| is_wanted);
-    if let Some(Refused(kind, detail, fields)) = refused {
-        let kind_of_body = HeaderValue::from_static(PROBLEM_JSON);
+/// A request asks for problem details, and has this id.
+pub(crate) struct Wanted(Option<HeaderValue>);
+
+impl Wanted {
+    /// Unless it does not.
+    pub(crate) fn by(headers: &HeaderMap) -> Option<Self> {
+        is_wanted(headers).then(|| Self(headers.get("x-request-id").cloned()))
+    }
+
+    /// Gives a refusal that form.
+    pub(crate) fn apply(self, response: &mut Response) {
+        let Some(Refused(kind, detail, fields)) = response.extensions_mut().remove() else {
+            return;
+        };
+        let id = self.0.and_then(|id| Some(id.to_str().ok()?.to_owned()));
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
-        headers.insert(header::CONTENT_TYPE, kind_of_body);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         *response.body_mut() = Json(details(kind, detail, fields, id)).into_response().into_body();
     }
-    response
 }
 
 /// Whether a range of `Accept` names the media type; what takes anything takes what the contract has.
@@ -118,10 +123,6 @@ fn is_wanted(headers: &HeaderMap) -> bool {
         let kind = range.split(';').next().unwrap_or_default();
         kind.trim().eq_ignore_ascii_case(PROBLEM_JSON)
     })
-}
-
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    Some(headers.get("x-request-id")?.to_str().ok()?.to_owned())
 }
 
 fn details(

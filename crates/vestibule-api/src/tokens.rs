@@ -1,5 +1,6 @@
 //! Token claims and lifetimes; nothing else makes or reads a token.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -7,7 +8,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vestibule_types::{Access, Refresh, Token, TokenKind, UserId};
@@ -23,15 +23,26 @@ pub(crate) const LEEWAY: i64 = 30;
 ///
 /// `sub` is for verifiers that go by username, as the contract has it; we go by `uid` and `sid`, so that a
 /// rename logs nobody out and nobody inherits a name's tokens (LG-03). No name, no address (JW-12).
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct AccessClaims {
-    pub(crate) sub: String,
     pub(crate) uid: UserId,
     pub(crate) sid: String,
-    jti: String,
+}
+
+/// The JSON of an access token's claims. Every request reads one: its texts stay where they are.
+#[derive(Deserialize, Serialize)]
+struct AccessText<'a> {
+    #[serde(borrow)]
+    sub: Cow<'a, str>,
+    uid: UserId,
+    #[serde(borrow)]
+    sid: Cow<'a, str>,
+    #[serde(borrow)]
+    jti: Cow<'a, str>,
     iat: i64,
     exp: i64,
-    token_type: String,
+    #[serde(borrow)]
+    token_type: Cow<'a, str>,
 }
 
 /// What a refresh token says: its id, its parent's id and its generation, which [`crate::refresh`]
@@ -80,15 +91,7 @@ impl LegacyClaims {
 impl LegacyToken {
     /// What an access token of ours would say in its place.
     pub(crate) fn into_access(self, uid: UserId) -> AccessClaims {
-        AccessClaims {
-            sub: self.username,
-            uid,
-            jti: self.sid.clone(),
-            sid: self.sid,
-            iat: self.issued_at,
-            exp: self.expires_at,
-            token_type: Access::NAME.to_owned(),
-        }
+        AccessClaims { uid, sid: self.sid }
     }
 
     /// What the first refresh token of its session would say in its place.
@@ -155,14 +158,14 @@ impl Issuer {
     }
 
     pub(crate) fn access(&self, bearer: &Bearer<'_>, now: i64) -> Token<Access> {
-        let claims = AccessClaims {
-            sub: bearer.username.to_owned(),
+        let claims = AccessText {
+            sub: bearer.username.into(),
             uid: bearer.user,
-            sid: bearer.sid.to_owned(),
-            jti: random_id(),
+            sid: bearer.sid.into(),
+            jti: random_id().into(),
             iat: now,
             exp: (now + self.access_ttl).min(bearer.expires_at),
-            token_type: Access::NAME.to_owned(),
+            token_type: Access::NAME.into(),
         };
         Token::from(self.keys.load().signing(now).sign(&claims))
     }
@@ -185,12 +188,20 @@ impl Issuer {
 
     /// The claims of a live access token of ours.
     pub(crate) fn verify_access(&self, token: &str, now: i64) -> Option<AccessClaims> {
-        self.verify(token, now)
+        let claims = jwt::verified(self.keys.load().all(), token)?;
+        let claims: AccessText<'_> = serde_json::from_slice(&claims).ok()?;
+        // A token that a clock ahead of ours has made costs a refresh (JW-05).
+        let is_here = claims.iat <= now + LEEWAY;
+        let live = claims.token_type == Access::NAME && is_here && now < claims.exp;
+        live.then(|| AccessClaims { uid: claims.uid, sid: claims.sid.into_owned() })
     }
 
-    /// The claims of a live refresh token of ours.
+    /// The claims of a live refresh token of ours. One that a clock ahead of ours has made is as good as any: refused, it would sign an
+    /// honest browser out when a clock was set back (F12).
     pub(crate) fn verify_refresh(&self, token: &str, now: i64) -> Option<RefreshClaims> {
-        self.verify(token, now)
+        let claims: RefreshClaims = jwt::verify(self.keys.load().all(), token)?;
+        let live = claims.token_type == Refresh::NAME && now < claims.exp;
+        live.then_some(claims)
     }
 
     /// A live token of kind `K` of the FastAPI backend, which had our key. Tokens of ours are none: they say more.
@@ -208,39 +219,6 @@ impl Issuer {
             issued_at: claims.exp.saturating_sub(life),
             expires_at: claims.exp,
         })
-    }
-
-    fn verify<C: Claims>(&self, token: &str, now: i64) -> Option<C> {
-        let claims: C = jwt::verify(self.keys.load().all(), token)?;
-        let (token_type, iat, exp) = claims.facts();
-        let is_here = !C::FUTURE_IS_REFUSED || iat <= now + LEEWAY;
-        let live = token_type == C::Kind::NAME && is_here && now < exp;
-        live.then_some(claims)
-    }
-}
-
-/// What every token says of itself: its kind, and from when until when it lives.
-trait Claims: DeserializeOwned {
-    type Kind: TokenKind;
-    /// Whether a token that a clock ahead of ours has made is refused (JW-05). For an access token that costs
-    /// a refresh; for a refresh token it would sign an honest browser out, when a clock was set back (F12).
-    const FUTURE_IS_REFUSED: bool;
-    fn facts(&self) -> (&str, i64, i64);
-}
-
-impl Claims for AccessClaims {
-    type Kind = Access;
-    const FUTURE_IS_REFUSED: bool = true;
-    fn facts(&self) -> (&str, i64, i64) {
-        (&self.token_type, self.iat, self.exp)
-    }
-}
-
-impl Claims for RefreshClaims {
-    type Kind = Refresh;
-    const FUTURE_IS_REFUSED: bool = false;
-    fn facts(&self) -> (&str, i64, i64) {
-        (&self.token_type, self.iat, self.exp)
     }
 }
 

@@ -12,17 +12,16 @@ mod usernames;
 mod users;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
-use axum::response::Response;
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use serde_json::Value;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Api;
 use crate::error::ApiError;
+use crate::finish::Finish;
 use crate::gateways_only::gateways_only;
-use crate::problem;
 
 pub(crate) fn router(api: Api) -> Router {
     let mut router = Router::new();
@@ -46,8 +45,7 @@ pub(crate) fn router(api: Api) -> Router {
     if api.0.settings.gateways_only {
         router = router.layer(from_fn_with_state(api.clone(), gateways_only));
     }
-    let router =
-        router.layer(map_response(headers)).layer(from_fn(problem::on_request)).with_state(api);
+    let router = router.layer(Finish).with_state(api);
     match cors {
         Some(cors) => router.layer(cors),
         None => router,
@@ -75,22 +73,6 @@ pub(crate) fn openapi() -> Value {
         .expect("a test reads the embedded document")
 }
 
-/// Nothing here may be kept by a cache, unless its handler says so ([`jwks`] alone does), guessed at or framed
-/// (contract, section 8, row 6; CS-13).
-async fn headers(mut response: Response) -> Response {
-    const FIXED: [(HeaderName, &str); 3] = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ];
-    for (name, value) in FIXED {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    let kept = response.headers_mut().entry(header::CACHE_CONTROL);
-    kept.or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
 /// The listed origins may call with credentials; nobody else gets a CORS header (CS-07).
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
@@ -104,4 +86,36 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
     Some(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::{FromRequest as _, FromRequestParts as _};
+
+    use super::{login, refresh};
+    use crate::auth::CurrentUser;
+    use crate::body::Form;
+
+    fn size_2<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_3<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A future is moved a few times on its way to the heap, and a thousand logins that wait hold a thousand of them: what a query needs
+    /// is on the heap while it runs, and nowhere before and after (`store::engine::within`).
+    #[test]
+    fn what_a_request_waits_in_is_small() {
+        let sizes = [
+            ("checking a token", size_2(CurrentUser::from_request_parts), 512),
+            ("reading a form", size_2(Form::from_request), 1_024),
+            ("signing in", size_3(login::login), 1_536),
+            ("refreshing", size_2(refresh::refresh), 2_048),
+        ];
+        for (what, size, most) in sizes {
+            assert!(size <= most, "{what}: {size} bytes");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use vestibule_types::{DisplayName, Email, Message, Password, PictureUrl, User, Username};
 
@@ -61,7 +61,8 @@ pub(crate) async fn register(
 
 /// `GET /user/me`: the account the token speaks for, with what only its owner is told. 401 without a live token.
 pub(crate) async fn me(current: CurrentUser) -> Response {
-    Json(&*current.account).into_response()
+    let json = current.account.json.clone();
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
 }
 
 /// `GET /user/{username}`: an account by name; somebody else's without the e-mail address. 401 without a

@@ -2,9 +2,26 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use bytes::Bytes;
+use foldhash::fast::RandomState;
 use vestibule_types::{Account, UserId};
 
 use super::news::What;
+
+/// A live account: whose it is, and how `/user/me` shows it.
+pub(crate) struct LiveAccount {
+    pub(crate) id: UserId,
+    pub(crate) username: String,
+    /// The JSON of its [`Account`].
+    pub(crate) json: Bytes,
+}
+
+impl From<Account> for LiveAccount {
+    fn from(account: Account) -> Self {
+        let json = serde_json::to_vec(&account).expect("an account is strings and numbers");
+        Self { id: account.user.id, username: account.user.username, json: json.into() }
+    }
+}
 
 /// Sessions and accounts that were live when this node last looked. What has ended or changed is taken out,
 /// here at once and by the news from other nodes; what is not in here is asked of the database. So a gap in
@@ -15,7 +32,7 @@ pub(super) struct Known(RwLock<State>);
 #[derive(Default)]
 struct State {
     sessions: Recent<String, UserId>,
-    accounts: Recent<UserId, Arc<Account>>,
+    accounts: Recent<UserId, Arc<LiveAccount>>,
     /// How often something was taken out. What was read before that may be out of date.
     taken_out: u64,
 }
@@ -26,7 +43,7 @@ pub(super) struct Moment(u64);
 
 impl Known {
     /// The account `id`, if its session `sid` is known to live.
-    pub(super) fn account(&self, id: UserId, sid: &str) -> Option<Arc<Account>> {
+    pub(super) fn account(&self, id: UserId, sid: &str) -> Option<Arc<LiveAccount>> {
         let state = self.read();
         let owner = state.sessions.of(sid)?;
         let account = state.accounts.of(&id)?;
@@ -47,11 +64,11 @@ impl Known {
 
     /// The session `sid` and its account are live, as read from the database since `asked`; forgotten at once if
     /// something was taken out since.
-    pub(super) fn learn(&self, asked: Moment, sid: &str, account: &Arc<Account>) {
+    pub(super) fn learn(&self, asked: Moment, sid: &str, account: &Arc<LiveAccount>) {
         let mut state = self.write();
         if state.taken_out == asked.0 {
-            state.sessions.insert(sid.to_owned(), account.user.id);
-            state.accounts.insert(account.user.id, account.clone());
+            state.sessions.insert(sid.to_owned(), account.id);
+            state.accounts.insert(account.id, account.clone());
         }
     }
 
@@ -97,11 +114,14 @@ impl State {
 /// Most entries of one kind; about 50 MB of sessions and accounts in all (RL-07).
 const MOST: usize = 100_000;
 
+/// Its keys are numbers and random ids that this API gave out and signed, so nobody picks them to collide: a quick hash will do.
+type Map<K, V> = HashMap<K, V, RandomState>;
+
 /// The entries used last, more or less: when the young ones are many they become the old ones, and those that
 /// were old and not used again go.
 struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: Map<K, V>,
+    old: Map<K, V>,
 }
 
 enum Found<'a, V> {
@@ -123,7 +143,7 @@ impl<V> Found<'_, V> {
 
 impl<K, V> Default for Recent<K, V> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
+        Self { young: Map::default(), old: Map::default() }
     }
 }
 
@@ -166,14 +186,14 @@ mod tests {
 
     use vestibule_types::{Account, Timestamp, User, UserId};
 
-    use super::{Known, MOST};
+    use super::{Known, LiveAccount, MOST};
     use crate::store::news::What;
 
     fn ended(sid: &str) -> What {
         What::SessionEnded(sid.to_owned())
     }
 
-    fn account(id: i64) -> Arc<Account> {
+    fn account(id: i64) -> Arc<LiveAccount> {
         let user = User {
             id: UserId::new(id),
             name: "Ada".to_owned(),
@@ -183,7 +203,8 @@ mod tests {
             tier_id: None,
         };
         let made = Timestamp(0);
-        Arc::new(Account { user, created_at: made, updated_at: made, email_verified: false })
+        let account = Account { user, created_at: made, updated_at: made, email_verified: false };
+        Arc::new(account.into())
     }
 
     fn is_known(known: &Known, id: i64, sid: &str) -> bool {

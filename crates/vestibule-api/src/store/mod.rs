@@ -28,6 +28,7 @@ pub use end_all::end_all_sessions;
 pub use engine::{Database, InvalidDatabase};
 pub use fastapi::FastApi;
 pub use import::{Imported, Refusal};
+pub(crate) use known::LiveAccount;
 pub(crate) use news::{Ending, Page};
 pub(crate) use sessions::{NewSession, StoredSession};
 pub(crate) use users::{Credentials, NewUser, Taken, UserChange};

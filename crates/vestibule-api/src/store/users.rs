@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vestibule_types::{Account, DisplayName, Email, PictureUrl, Timestamp, User, UserId, Username};
 
 use super::engine::Engine;
+use super::known::LiveAccount;
 use super::news::{Item, What, item, report, revoke_others, wake};
 use super::row::{Columns, found};
 use super::{Ending, Store, read, transact, write_again};
@@ -49,7 +50,22 @@ impl Store {
         id: UserId,
         sid: &str,
         now: i64,
-    ) -> sqlx::Result<Option<Arc<Account>>> {
+    ) -> sqlx::Result<Option<Arc<LiveAccount>>> {
+        if self.is_fresh()
+            && let Some(account) = self.0.known.account(id, sid)
+        {
+            return Ok(Some(account));
+        }
+        // Seldom, and on the heap: every request has room for the future of this function.
+        Box::pin(self.ask_for_live_user(id, sid, now)).await
+    }
+
+    async fn ask_for_live_user(
+        &self,
+        id: UserId,
+        sid: &str,
+        now: i64,
+    ) -> sqlx::Result<Option<Arc<LiveAccount>>> {
         const SQL: &str = "
             SELECT users.id, name, username, email, profile_image_url, tier_id, created_at, email_verified,
                 COALESCE(updated_at, created_at) AS updated_at
@@ -57,17 +73,12 @@ impl Store {
             WHERE users.id = $1 AND deleted_at IS NULL
               AND sid = $2 AND revoked_at IS NULL AND expires_at > $3";
         let known = &self.0.known;
-        if self.is_fresh()
-            && let Some(account) = known.account(id, sid)
-        {
-            return Ok(Some(account));
-        }
         let asked = known.moment();
         let account = read!(self, pool => {
             let row = sqlx::query(SQL).bind(id.value()).bind(sid).bind(now);
             row.try_map(account).fetch_optional(pool)
         })?;
-        let account = account.map(Arc::new);
+        let account = account.map(|account| Arc::new(LiveAccount::from(account)));
         if let Some(account) = &account {
             known.learn(asked, sid, account);
         }
