@@ -67,9 +67,11 @@ async fn carry(
         Some(Fault::Client) => Problem::BAD_BODY,
         None => no.into(),
     })?;
-    let over = over(gateway, visitor.session(), stopping);
+    let is_stream = headers::is_event_stream(response.headers());
+    // By the session that it was opened in, whatever the answer says of it.
+    let opened_in = if is_stream || client.is_some() { visitor.session() } else { None };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(gateway, route, client, response, over);
+        return switch(gateway, route, client, response, over(gateway, opened_in, stopping));
     }
     toward_ui::adopt(gateway, visitor, told, response.headers_mut()).await;
     clean(gateway, route, response.headers_mut());
@@ -91,7 +93,8 @@ async fn carry(
     if route.is_identity && response.status().is_success() {
         follow_account(gateway, visitor, &method, target.path()).await;
     }
-    if headers::is_event_stream(response.headers()) {
+    if is_stream {
+        let over = over(gateway, opened_in, stopping);
         return Ok(response.map(|body| Body::new(Until::new(body, over))));
     }
     Ok(response)

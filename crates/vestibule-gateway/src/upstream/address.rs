@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use http::{Extensions, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -26,6 +26,8 @@ use crate::headers::{has_one_length, is_event_stream};
 pub(super) struct Address {
     target: Target,
     pool: Arc<Pool>,
+    /// The `Host` of a request that has none; `None` if the address is none that a header can hold.
+    host: Option<HeaderValue>,
     under_way: Arc<AtomicUsize>,
     standing: Mutex<Standing>,
 }
@@ -67,18 +69,23 @@ pub(super) struct Errand {
     patience: Duration,
     /// Longest silence within the answer; left out, [`SILENCE`], and none for a stream of events.
     silence: Option<Duration>,
+    takes_trailers: bool,
 }
 
 impl Errand {
+    /// Takes out of `request` what is said to us alone: a copy of it then copies no extensions.
     pub(super) fn of(
-        request: &Request,
+        request: &mut Request,
         upload: Upload,
         patience: Duration,
         silence: Option<Duration>,
     ) -> Self {
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Self { path, host: request.headers().get(HOST).cloned(), upload, patience, silence }
+        let host = request.headers().get(HOST).cloned();
+        let takes_trailers = request.extensions().get::<TakesTrailers>().is_some();
+        *request.extensions_mut() = Extensions::new();
+        Self { path, host, upload, patience, silence, takes_trailers }
     }
 }
 
@@ -98,8 +105,9 @@ const LONGEST_OUT: Duration = Duration::from_secs(8);
 impl Address {
     pub(super) fn new(target: Target, tls: Option<&Arc<rustls::ClientConfig>>) -> Self {
         let pool = Arc::new(Pool::new(Connector::new(target.clone(), tls)));
+        let host = HeaderValue::from_str(target.authority.as_str()).ok();
         let standing = Standing { failures: 0, out_until: None, was_slow: false, is_well: true };
-        Self { target, pool, under_way: Arc::default(), standing: Mutex::new(standing) }
+        Self { target, pool, host, under_way: Arc::default(), standing: Mutex::new(standing) }
     }
 
     /// What logs and metrics call it.
@@ -251,10 +259,7 @@ impl Address {
             "" => errand.path.clone(),
             prefix => format!("{prefix}{}", errand.path).parse().ok()?,
         };
-        let host = match &errand.host {
-            Some(host) => host.clone(),
-            None => HeaderValue::from_str(self.target.authority.as_str()).ok()?,
-        };
+        let host = errand.host.as_ref().or(self.host.as_ref())?.clone();
         if is_h2 {
             let scheme = if self.target.wire == Wire::Tls { Scheme::HTTPS } else { Scheme::HTTP };
             let uri = Uri::builder().scheme(scheme).authority(host.as_bytes());
@@ -263,7 +268,7 @@ impl Address {
             for name in [HOST, CONNECTION, UPGRADE] {
                 request.headers_mut().remove(name);
             }
-            if request.extensions().get::<TakesTrailers>().is_some() {
+            if errand.takes_trailers {
                 request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
             }
         } else {
@@ -321,7 +326,6 @@ fn repeatable(request: &Request) -> Option<Request> {
         return None;
     }
     let mut again = Request::new(Body::empty());
-    *again.extensions_mut() = request.extensions().clone();
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();

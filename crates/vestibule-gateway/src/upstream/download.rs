@@ -21,7 +21,16 @@ pub(super) struct Download {
     body: Incoming,
     /// What is freed at the end.
     held: Option<Held>,
-    silence: Option<(Duration, Pin<Box<Sleep>>)>,
+    silence: Option<Silence>,
+}
+
+/// How long nothing more of an answer has come. The clock is asked, and a timer set, only where something is waited for.
+struct Silence {
+    most: Duration,
+    /// Ends the present wait; kept from one to the next.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether something has come since the clock was last asked.
+    heard: bool,
 }
 
 /// A connection, and a place among those that may be under way.
@@ -45,7 +54,7 @@ pub(super) enum Line {
 
 impl Download {
     pub(super) fn new(body: Incoming, held: Held, silence: Option<Duration>) -> Self {
-        let silence = silence.map(|most| (most, Box::pin(sleep(most))));
+        let silence = silence.map(|most| Silence { most, timer: None, heard: false });
         let mut download = Self { body, held: Some(held), silence };
         if download.body.is_end_stream() {
             download.end();
@@ -59,15 +68,19 @@ impl Download {
         }
     }
 
-    /// Begins to wait anew.
-    fn heard(&mut self) {
-        if let Some((most, timer)) = &mut self.silence {
-            timer.as_mut().reset(Instant::now() + *most);
-        }
-    }
-
     fn is_silent_for_too_long(&mut self, context: &mut Context<'_>) -> bool {
-        self.silence.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(context).is_ready())
+        self.silence.as_mut().is_some_and(|silence| silence.is_too_long(context))
+    }
+}
+
+impl Silence {
+    /// To be asked whenever there is nothing to read.
+    fn is_too_long(&mut self, context: &mut Context<'_>) -> bool {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.most)));
+        if std::mem::take(&mut self.heard) {
+            timer.as_mut().reset(Instant::now() + self.most);
+        }
+        timer.as_mut().poll(context).is_ready()
     }
 }
 
@@ -89,7 +102,9 @@ impl HttpBody for Download {
             }
             Poll::Pending => return Poll::Pending,
         };
-        self.heard();
+        if let Some(silence) = &mut self.silence {
+            silence.heard = true;
+        }
         match frame {
             Some(Ok(mut frame)) => {
                 if let Some(trailers) = frame.trailers_mut() {

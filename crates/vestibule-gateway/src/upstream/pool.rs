@@ -78,18 +78,20 @@ impl Pool {
     }
 
     fn kept(&self) -> Option<Leased> {
+        let now = Instant::now();
         let mut shared = lock(&self.shared);
         // Those that go on with what they have end by themselves.
-        shared.retain(|shared| !shared.sender.is_closed() && shared.made.elapsed() < LIFE);
+        shared.retain(|shared| !shared.sender.is_closed() && now - shared.made < LIFE);
         let free = |shared: &&Shared| Arc::strong_count(&shared.streams) <= MOST_STREAMS;
         if let Some(Shared { sender, streams, .. }) = shared.iter().find(free) {
             return Some(Leased::H2(sender.clone(), streams.clone()));
         }
+        drop(shared);
         let mut idle = lock(&self.idle);
         while let Some(Idle { lone, since }) = idle.pop() {
-            if since.elapsed() > IDLE {
+            if now - since > IDLE {
                 idle.clear();
-            } else if lone.is_of_use() {
+            } else if lone.is_of_use(now) {
                 return Some(Leased::H1(lone));
             }
         }
@@ -110,18 +112,19 @@ impl Pool {
     }
 
     fn keep(&self, lone: Lone) {
+        let now = Instant::now();
         let mut idle = lock(&self.idle);
-        let old = idle.iter().take_while(|idle| idle.since.elapsed() > IDLE).count();
+        let old = idle.iter().take_while(|idle| now - idle.since > IDLE).count();
         idle.drain(..old);
-        if idle.len() < MOST_IDLE && lone.is_of_use() {
-            idle.push(Idle { lone, since: Instant::now() });
+        if idle.len() < MOST_IDLE && lone.is_of_use(now) {
+            idle.push(Idle { lone, since: now });
         }
     }
 }
 
 impl Lone {
-    fn is_of_use(&self) -> bool {
-        self.sender.is_ready() && self.made.elapsed() < LIFE
+    fn is_of_use(&self, now: Instant) -> bool {
+        self.sender.is_ready() && now - self.made < LIFE
     }
 }
 

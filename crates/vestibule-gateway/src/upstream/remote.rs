@@ -74,10 +74,10 @@ impl Remote {
         let refused = |_| self.count(Outage::Overloaded);
         let mut slot = self.slots.clone().try_acquire_owned().map_err(refused)?;
         let (mut request, upload) = Upload::of(request);
-        let errand = Errand::of(&request, upload, patience, silence);
-        let mut left: Vec<&Address> = self.in_turn();
-        let mut why = self.why_not();
-        while let Some(address) = choose(&mut left) {
+        let errand = Errand::of(&mut request, upload, patience, silence);
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let (mut tried, mut why) = (Vec::new(), None);
+        while let Some((index, address)) = self.choose(first, &tried) {
             let failed = match address.send(request, slot, &errand).await {
                 Ok(response) => return Ok(response),
                 Err((failed, unused)) => {
@@ -85,13 +85,28 @@ impl Remote {
                     failed
                 }
             };
-            why = failed.why;
+            tried.push(index);
+            why = Some(failed.why);
             match failed.unsent {
                 Some(unsent) => request = unsent,
                 None => break,
             }
         }
-        Err(self.count(why))
+        Err(self.count(why.unwrap_or_else(|| self.why_not())))
+    }
+
+    /// Takes the best address that has not been tried; of equals, the first beginning with `first`.
+    fn choose(&self, first: usize, tried: &[usize]) -> Option<(usize, &Address)> {
+        let count = self.addresses.len();
+        let in_turn = (0..count).map(|step| (first % count + step) % count);
+        let left = in_turn.filter(|index| !tried.contains(index));
+        let rated = left.map(|index| (self.addresses[index].usable(), index));
+        let good = rated.filter(|(usable, _)| *usable != Use::Never);
+        let by_load =
+            good.min_by_key(|(usable, index)| (*usable, self.addresses[*index].under_way()));
+        let (_, index) = by_load?;
+        self.addresses[index].take();
+        Some((index, &self.addresses[index]))
     }
 
     /// Why nobody is asked, if nobody is: all are unwell by their health check, or some are slow.
@@ -100,13 +115,6 @@ impl Remote {
             true => Outage::Overloaded,
             false => Outage::Failing,
         }
-    }
-
-    /// All addresses, each time beginning with the next.
-    fn in_turn(&self) -> Vec<&Address> {
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
-        let (before, from) = self.addresses.split_at(first);
-        from.iter().chain(before).collect()
     }
 
     fn count(&self, why: Outage) -> Outage {
@@ -122,16 +130,6 @@ impl Remote {
             .increment(1);
         why
     }
-}
-
-/// Takes the best of those that are left out of them.
-fn choose<'a>(left: &mut Vec<&'a Address>) -> Option<&'a Address> {
-    let rated = left.iter().enumerate().map(|(index, address)| (address.usable(), index));
-    let good = rated.filter(|(usable, _)| *usable != Use::Never);
-    let (_, index) = good.min_by_key(|(usable, index)| (*usable, left[*index].under_way()))?;
-    let address = left.remove(index);
-    address.take();
-    Some(address)
 }
 
 async fn check_again_and_again(
@@ -160,8 +158,8 @@ async fn check_again_and_again(
 async fn is_well(address: &Address, health: &HealthCheck) -> bool {
     let request = http::Request::get(health.path.as_str()).body(Body::empty());
     let Ok(request) = request else { return false };
-    let (request, upload) = Upload::of(request);
-    let errand = Errand::of(&request, upload, health.pause(), Some(health.pause()));
+    let (mut request, upload) = Upload::of(request);
+    let errand = Errand::of(&mut request, upload, health.pause(), Some(health.pause()));
     let Ok(slot) = Arc::new(Semaphore::new(1)).acquire_owned().await else { return false };
     let asking = tokio::time::timeout(health.pause(), address.send(request, slot, &errand)).await;
     let status = asking.ok().and_then(Result::ok).map(|response| response.status());

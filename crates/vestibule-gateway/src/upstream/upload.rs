@@ -51,9 +51,11 @@ impl Upload {
             waits: AtomicBool::new(false),
             fault: AtomicU8::new(0),
         }));
-        let watched = upload.clone();
-        let mut request =
-            request.map(|body| Body::new(Watched { body, left: limit, upload: watched }));
+        let mut request = request.map(|body| match body.is_end_stream() {
+            // Of nothing, there is nothing to watch.
+            true => body,
+            false => Body::new(Watched { body, left: limit, upload: upload.clone() }),
+        });
         request.extensions_mut().insert(upload.clone());
         (request, upload)
     }

@@ -116,6 +116,21 @@ async fn f13_a_stream_is_broken_off_after_the_silence_that_its_route_sets() {
 }
 
 #[tokio::test]
+async fn f13_each_piece_of_a_stream_begins_its_silence_anew() {
+    let (_api, stub, site) = stage("idle-timeout=30").await;
+    let (mut client, mut upstream, _) = follow(&site, &stub, &[]).await;
+    for piece in ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"] {
+        upstream.send_chunk(piece).await;
+        assert_eq!(client.chunk().await, piece);
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        tokio::time::resume();
+    }
+    upstream.send_chunk("data: 4\n\n").await;
+    assert_eq!(client.chunk().await, "data: 4\n\n");
+}
+
+#[tokio::test]
 async fn rv_10_a_sign_out_in_another_tab_ends_the_stream_and_the_request_behind_it() {
     let (_api, stub, mut site) = stage("").await;
     let (mut client, mut upstream, _) = follow(&site, &stub, &[]).await;
