@@ -149,20 +149,17 @@ impl FromRequest<Api> for Form {
                 let bytes = read(request).await?;
                 Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
             }
-            Some("multipart/form-data") => {
-                let limited =
-                    request.map(|body| axum::body::Body::new(Limited::new(body, LARGEST)));
-                let parts = Multipart::from_request(limited, api)
-                    .await
-                    .map_err(|_| ApiError::Unreadable)?;
-                multipart_fields(parts).await.map(Self)
-            }
+            // Its reader is large, and few send one.
+            Some("multipart/form-data") => Box::pin(multipart_fields(request, api)).await.map(Self),
             _ => Ok(Self(Vec::new())),
         }
     }
 }
 
-async fn multipart_fields(mut parts: Multipart) -> Result<Vec<(String, String)>, ApiError> {
+async fn multipart_fields(request: Request, api: &Api) -> Result<Vec<(String, String)>, ApiError> {
+    let limited = request.map(|body| axum::body::Body::new(Limited::new(body, LARGEST)));
+    let parts = Multipart::from_request(limited, api).await;
+    let mut parts = parts.map_err(|_| ApiError::Unreadable)?;
     let mut fields = Vec::new();
     let refused = |error: axum::extract::multipart::MultipartError| {
         if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE {

@@ -22,7 +22,7 @@ impl Api {
         };
         // A refresh token of seven days ago may have fetched it.
         let began = legacy.issued_at - settings.refresh_ttl;
-        let user = self.0.store.adopt(&legacy, began, now).await?;
+        let user = Box::pin(self.0.store.adopt(&legacy, began, now)).await?;
         Ok(user.map(|user| legacy.into_access(user)))
     }
 
@@ -39,7 +39,7 @@ impl Api {
         let Some(legacy) = issuer.verify_legacy::<Refresh>(token, life, now) else {
             return Ok(None);
         };
-        let user = self.0.store.adopt(&legacy, legacy.issued_at, now).await?;
+        let user = Box::pin(self.0.store.adopt(&legacy, legacy.issued_at, now)).await?;
         Ok(user.map(|user| legacy.into_refresh(user)))
     }
 }

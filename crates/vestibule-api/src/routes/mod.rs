@@ -87,3 +87,35 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
     Some(layer)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::{FromRequest as _, FromRequestParts as _};
+
+    use super::{login, refresh};
+    use crate::auth::CurrentUser;
+    use crate::body::Form;
+
+    fn size_2<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn size_3<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A future is moved a few times on its way to the heap, and a thousand logins that wait hold a thousand of them: what a query needs
+    /// is on the heap while it runs, and nowhere before and after (`store::engine::within`).
+    #[test]
+    fn what_a_request_waits_in_is_small() {
+        let sizes = [
+            ("checking a token", size_2(CurrentUser::from_request_parts), 512),
+            ("reading a form", size_2(Form::from_request), 1_024),
+            ("signing in", size_3(login::login), 1_536),
+            ("refreshing", size_2(refresh::refresh), 2_048),
+        ];
+        for (what, size, most) in sizes {
+            assert!(size <= most, "{what}: {size} bytes");
+        }
+    }
+}

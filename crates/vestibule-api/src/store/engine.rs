@@ -242,9 +242,13 @@ impl Again {
     }
 }
 
-/// Gives up on a statement that takes too long.
-pub(super) async fn within<T>(work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    tokio::time::timeout(LONGEST, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+/// Gives up on a statement that takes too long. What a statement needs while it runs is several KiB, and on the heap: handlers that may
+/// run one, and may not, stay small enough to be moved from layer to layer.
+pub(super) fn within<T>(
+    work: impl Future<Output = sqlx::Result<T>>,
+) -> impl Future<Output = sqlx::Result<T>> {
+    let work = tokio::time::timeout(LONGEST, Box::pin(work));
+    async { work.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) }
 }
 
 /// Lets work go on though nobody waits for it any more, as when a client hangs up. A transaction that is given up
