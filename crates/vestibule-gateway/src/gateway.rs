@@ -147,7 +147,7 @@ impl Gateway {
         for _ in 0..MOST_REFRESHES {
             let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
             let now = self.0.clock.now();
-            if now < session.refresh_due_at(&self.0.spread)
+            if !session.is_refresh_due(&self.0.spread, now)
                 || session.refresh.is_none() && now < session.access_until
             {
                 return Ok(session);

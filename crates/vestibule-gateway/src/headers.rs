@@ -2,6 +2,7 @@
 //! upstream is told about the client, it is told by us (GW-01, GW-02, GW-03).
 
 use std::net::IpAddr;
+use std::ops::Deref;
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
@@ -214,9 +215,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
         // The length of the body is no property of the connection: without it, framing is a guess.
         .filter(|name| *name != CONTENT_LENGTH)
         .collect();
-    remove_where(headers, |name| {
-        HOP_BY_HOP.contains(&folded(name).as_str()) || named.contains(name)
-    });
+    remove_where(headers, |name| HOP_BY_HOP.contains(&&*folded(name)) || named.contains(name));
 }
 
 /// Whether an upstream might believe what a client says under this name. Servers disagree on what
@@ -231,9 +230,31 @@ fn is_ours_to_say(name: &HeaderName) -> bool {
         || is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
 }
 
-/// Letters and digits only; a [`HeaderName`] is in lower case already.
-fn folded(name: &HeaderName) -> String {
-    name.as_str().chars().filter(char::is_ascii_alphanumeric).collect()
+/// Letters and digits only; a [`HeaderName`] is in lower case already. Of a long name the first [`LONGEST`].
+struct Folded {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+/// Longer than any name that matters here, in bytes.
+const LONGEST: usize = 64;
+
+fn folded(name: &HeaderName) -> Folded {
+    let mut folded = Folded { bytes: [0; LONGEST], length: 0 };
+    let letters = name.as_str().bytes().filter(u8::is_ascii_alphanumeric);
+    for (place, letter) in folded.bytes.iter_mut().zip(letters) {
+        *place = letter;
+        folded.length += 1;
+    }
+    folded
+}
+
+impl Deref for Folded {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("letters and digits are ASCII")
+    }
 }
 
 fn is_in(folded: &str, names: &[&str], beginnings: &[&str]) -> bool {

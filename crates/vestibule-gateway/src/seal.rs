@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -141,8 +142,8 @@ impl Sealer {
     /// [`OpenError::Broken`] for whatever else is wrong.
     pub fn open(&self, text: &str) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (header, id, body) = split(text).ok_or(OpenError::Broken)?;
-        let mut body =
-            URL_SAFE_NO_PAD.decode(body).map(Zeroizing::new).map_err(|_| OpenError::Broken)?;
+        let body = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(body);
+        let mut body = body.map(Zeroizing::new).map_err(|_| OpenError::Broken)?;
         let key = self.keys.find(id).ok_or(OpenError::UnknownKey)?;
         let salt = *body.first_chunk().ok_or(OpenError::Broken)?;
         let (cipher, nonce) = self.cipher(key, &salt);
@@ -176,7 +177,9 @@ impl Purpose {
 
 impl Key {
     fn of(secret: Secret) -> Self {
-        let root = Salt::new(HKDF_SHA256, b"vestibule").extract(secret.reveal());
+        // HKDF-Extract (RFC 5869, 2.2) done once: a `Prk` that `Salt::extract` makes does it again at every expansion.
+        let extracted = hmac::sign(&hmac::Key::new(HMAC_SHA256, b"vestibule"), secret.reveal());
+        let root = Prk::new_less_safe(HKDF_SHA256, extracted.as_ref());
         let mut key = Self { id: String::new(), root };
         let id: Zeroizing<[u8; KEY_ID_LEN / 4 * 3]> = key.expand(&framed(&[VERSION, "id"]), b"");
         key.id = URL_SAFE_NO_PAD.encode(id.as_slice());

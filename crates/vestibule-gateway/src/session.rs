@@ -102,6 +102,12 @@ impl Session {
         self.access_until.saturating_sub(lead.max(LEAST_LEAD))
     }
 
+    /// Whether that moment has come. While it can't have, for five sixths of the token's life, nothing is computed.
+    pub fn is_refresh_due(&self, spread: &SpreadKey, now: i64) -> bool {
+        let most = (self.access_life() / EARLIEST).max(LEAST_LEAD);
+        now >= self.access_until.saturating_sub(most) && now >= self.refresh_due_at(spread)
+    }
+
     /// Seconds after which a `Set-Cookie` that was born at the start of a request is not sent any more: losing it
     /// is safe, setting the browser's jar back is not (CK-08). At least one.
     pub fn late_after(&self) -> i64 {
@@ -323,6 +329,12 @@ mod tests {
             let lead = lead(&session_with(&token, life), &spread(1));
             prop_assert!(lead >= 1);
             prop_assert!(lead >= life / 30 && lead <= (life / 6).max(1), "{} s of {} s", lead, life);
+        }
+
+        #[test]
+        fn rf_13_a_refresh_is_due_from_its_moment_on(life in 0..2_000i64, now in 0..4_000i64) {
+            let (session, key) = (session_with("token", life), spread(1));
+            prop_assert_eq!(session.is_refresh_due(&key, now), now >= session.refresh_due_at(&key));
         }
 
         #[test]

@@ -1,4 +1,4 @@
-use super::fields::{Fields, Read, Word, run_of};
+use super::fields::{Fields, Kind, Read, Word, kind, run_of};
 use super::{HEAD, TARGET, Violation};
 
 /// The head of a request, a run of bytes of one kind at a time (RFC 9112, 3 to 6).
@@ -102,9 +102,8 @@ impl Head {
         Ok(())
     }
 
-    /// Visible ASCII, without the fragment that no client sends.
     fn target(&mut self, bytes: &[u8]) -> Result<usize, Violation> {
-        let run = run_of(bytes, |byte| matches!(byte, b'!'..=b'~') && byte != b'#');
+        let run = run_of(&TARGETS, bytes);
         if self.target == 0 {
             self.first_of_target = bytes[0];
         }
@@ -191,6 +190,13 @@ impl Said {
             .ok_or(Violation::Malformed("a field that is read once is doubled or wrong"))
     }
 }
+
+/// Visible ASCII, without the fragment that no client sends.
+const fn is_of_target(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && byte != b'#'
+}
+
+static TARGETS: Kind = kind!(is_of_target);
 
 /// Digits alone (RFC 9110, 8.6).
 fn length(value: &[u8]) -> Option<u64> {
