@@ -95,16 +95,23 @@ journey("CK-12: a cookie that another site sealed is none here", {}, async ({ pa
   assert.equal(new URL(page.url()).origin, stage.site);
 });
 
+/** Names of the dashboard's pages, and where below it they are. */
+const TABS = /** @type {const} */ ([["Overview", ""], ["Profile", "/profile"], ["Stream", "/stream"], ["Upload", "/upload"], ["Parallel", "/parallel"]]);
+
 journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cache", {}, async ({ page, stage, seen, ada }) => {
   await signIn(page, ada);
   const values = new Set([(await sessionCookie(page))?.value]);
-  for (const path of ["", "/profile", "/stream", "/upload", "/parallel"]) {
+  for (const [, path] of TABS) {
     await page.goto(`/dashboard${path}`, { waitUntil: "networkidle" });
   }
   await page.getByText("In the browser").waitFor();
   await button(page, "Ask ten times").click();
   await seesTenNames(page, "In the browser", ada);
-  for (const name of ["Overview", "Profile", "Stream", "Upload", "Parallel"]) await openTab(page, name);
+  for (const [name, path] of TABS) {
+    await openTab(page, name);
+    // The clock is not to jump while a page is on its way: its ticket would be over, and the way back to it would go over the next click's.
+    await page.waitForURL(`**/dashboard${path}`);
+  }
   await stage.advance(EXPIRED);
   await openTab(page, "Profile");
   await field(page, "Name").fill("Countess");
