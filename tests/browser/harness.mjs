@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { after, test as nodeTest } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { launch, startForeign, startReal, startStage, startUi } from "./servers.mjs";
 
@@ -51,11 +52,16 @@ export async function open(site, options) {
   return { context, seen, page: await context.newPage() };
 }
 
-/** Closes a profile, tab by tab: of one that is being loaded Chromium may never say that it is gone when all go at once.
+/** How long a profile may take to close, in milliseconds. */
+const FAREWELL = 10_000;
+
+/** Closes a profile, tab by tab: of one that is being loaded Chromium may never say that it is gone when all go at once, and now and then
+ * not even so. Such a one goes with the browser.
  * @param {import("playwright-core").BrowserContext} context */
 export async function close(context) {
-  await Promise.all(context.pages().map((page) => page.close()));
-  await context.close();
+  const closed = Promise.all(context.pages().map((page) => page.close())).then(() => context.close());
+  closed.catch(() => {});
+  await Promise.race([closed, delay(FAREWELL, undefined, { ref: false })]);
 }
 
 /**

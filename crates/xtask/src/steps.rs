@@ -41,13 +41,15 @@ pub(crate) enum Step {
     /// The Better Auth client against Better Auth and against Vestibule, and what docs/compatibility.md says of it.
     Compatibility,
     /// The Next.js example in Chromium, behind the gateway and in front of it, built and by the development server; and the brief's own app.
+    /// By itself only: Chromium does not always say that it has closed a tab, and a run then waits for ever.
     Next,
 }
 
 /// Runs every step.
 pub(crate) fn all(top: &Path) -> Result<(), Failure> {
     let mut times = Vec::new();
-    let done = Step::value_variants().iter().try_for_each(|step| {
+    let whole = Step::value_variants().iter().filter(|step| **step != Step::Next);
+    let done = whole.into_iter().try_for_each(|step| {
         let (done, took) = announced(*step, top);
         times.push((*step, took));
         done
