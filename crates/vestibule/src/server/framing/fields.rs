@@ -46,10 +46,32 @@ impl Fields {
 
     /// Reads the first of `bytes`, or as many as are of one kind; how many, and what is complete with them.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(usize, Read), Violation> {
+        if let Some(line) = self.line(bytes) {
+            return Ok((line, Read::Field));
+        }
         match self.run(bytes) {
             0 => self.one(bytes[0]).map(|read| (1, read)),
             run => Ok((run, Read::Nothing)),
         }
+    }
+
+    /// Reads a whole field line, if there is one and nothing is wrong with it: nearly all of a head comes so. Its length.
+    fn line(&mut self, bytes: &[u8]) -> Option<usize> {
+        let At::Line = self.at else { return None };
+        let name = run_of(&TOKEN, bytes);
+        let rest = bytes[name.len()..].strip_prefix(b":").filter(|_| !name.is_empty())?;
+        let blanks = rest.iter().take_while(|byte| **byte == b' ').count();
+        let value = text_of(&rest[blanks..]);
+        let length = name.len() + 1 + blanks + value.len() + LINE_END.len();
+        let is_whole = rest[blanks + value.len()..].starts_with(LINE_END);
+        if !is_whole || self.count == FIELDS || self.length + length > HEAD {
+            return None;
+        }
+        self.count += 1;
+        self.length += length;
+        self.name = Word::of(name);
+        self.value = Word::of(value);
+        Some(length)
     }
 
     /// Reads what only makes a name or a value longer: nearly all of a head.
@@ -57,7 +79,7 @@ impl Fields {
         let room = bytes.len().min(HEAD.saturating_sub(self.length));
         let run = match self.at {
             At::Name => self.name.take(run_of(&TOKEN, &bytes[..room])),
-            At::Value => self.value.take(run_of(&TEXT, &bytes[..room])),
+            At::Value => self.value.take(text_of(&bytes[..room])),
             At::Line | At::Before | At::LineFeed | At::LastLineFeed => 0,
         };
         self.length += run;
@@ -135,7 +157,7 @@ const fn is_text(byte: u8) -> bool {
     byte == b'\t' || !byte.is_ascii_control()
 }
 
-/// Of each byte whether it is of one kind: quicker to look up than to work out, for each of a thousand bytes of a cookie.
+/// Of each byte whether it is of one kind: quicker to look up than to work out.
 pub(super) type Kind = [bool; 256];
 
 macro_rules! kind {
@@ -152,7 +174,21 @@ macro_rules! kind {
 pub(super) use kind;
 
 static TOKEN: Kind = kind!(is_token);
-static TEXT: Kind = kind!(is_text);
+
+const LINE_END: &[u8] = b"\r\n";
+
+/// The first of `bytes`, as far as they may stand in a value: a vector at a time, for a cookie has a thousand. No branch in
+/// it, so that the compiler makes one of it.
+fn text_of(bytes: &[u8]) -> &[u8] {
+    let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') | (byte == 0x7f);
+    let (vectors, _) = bytes.as_chunks::<32>();
+    let clean = vectors.iter().take_while(|vector| {
+        vector.iter().fold(0, |any, byte| any | u8::from(is_control(*byte))) == 0
+    });
+    let clean = clean.count() * 32;
+    let rest = bytes[clean..].iter().position(|byte| is_control(*byte));
+    &bytes[..rest.map_or(bytes.len(), |rest| clean + rest)]
+}
 
 /// The first of `bytes`, as far as they are of one kind.
 pub(super) fn run_of<'a>(kind: &Kind, bytes: &'a [u8]) -> &'a [u8] {
@@ -174,6 +210,12 @@ impl<const SIZE: usize> Default for Word<SIZE> {
 }
 
 impl<const SIZE: usize> Word<SIZE> {
+    fn of(text: &[u8]) -> Self {
+        let mut word = Self::default();
+        word.take(text);
+        word
+    }
+
     /// Keeps of `more` what there is room for; how many it were.
     pub(super) fn take(&mut self, more: &[u8]) -> usize {
         let kept = more.len().min(SIZE - self.length);
