@@ -15,7 +15,7 @@ use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Database, Store};
 use vestibule_gateway::{
-    AccountId, HopSettings, Plan, PlanSettings, RouteSpec, SealKeys, Session, SessionChange,
+    AccountId, App, HopSettings, Plan, PlanSettings, RouteSpec, SealKeys, Session, SessionChange,
     SessionCookie, SessionTag, SessionUser, Site, Upstream,
 };
 use vestibule_types::{Clock, Secret, Token};
@@ -95,7 +95,7 @@ pub(crate) fn refresh_cookie(headers: &HeaderMap) -> Result<String, Failure> {
 }
 
 /// The API on the database in `folder`.
-pub(crate) async fn api(folder: &Path, clock: &Clock) -> Result<(Api, Router), Failure> {
+pub(crate) async fn api(folder: &Path, clock: &Clock) -> Result<(Api, App), Failure> {
     let store = Store::open(&Database::Sqlite(folder.join(DATABASE))).await?;
     let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
     let keys = Secret::from_random([7; 32]).into();
@@ -103,7 +103,7 @@ pub(crate) async fn api(folder: &Path, clock: &Clock) -> Result<(Api, Router), F
 }
 
 /// The site, with a route `/app/**` to `application`, guarded and with the token attached.
-pub(crate) fn site(application: Upstream, clock: &Clock) -> Result<Router, Failure> {
+pub(crate) fn site(application: Upstream, clock: &Clock) -> Result<App, Failure> {
     let spec: RouteSpec = "/app/** = http://127.0.0.1:9 token=attach guard=true".parse()?;
     let api = Upstream::in_process(Router::new());
     let plan = PlanSettings { routes: vec![(spec, application)], ..PlanSettings::new(api.clone()) };

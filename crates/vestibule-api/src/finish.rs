@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::Route;
@@ -45,7 +45,8 @@ impl Service<Request> for Finished {
 
     fn call(&mut self, request: Request) -> Finishing {
         let wanted = Wanted::by(request.headers());
-        Finishing { answering: Route::clone(&self.0).call(request), wanted }
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Finishing { answering: Route::clone(&self.0).call(request), wanted, route }
     }
 }
 
@@ -55,6 +56,7 @@ pin_project! {
         #[pin]
         answering: RouteFuture<Infallible>,
         wanted: Option<Wanted>,
+        route: Option<MatchedPath>,
     }
 }
 
@@ -68,6 +70,10 @@ impl Future for Finishing {
             wanted.apply(&mut response);
         }
         add_fixed(response.headers_mut());
+        // For whoever counts and logs it.
+        if let Some(route) = this.route.take() {
+            response.extensions_mut().insert(route);
+        }
         Poll::Ready(Ok(response))
     }
 }

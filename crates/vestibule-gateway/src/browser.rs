@@ -2,7 +2,6 @@
 //! guard; and on the way back, the cookie.
 
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -10,8 +9,8 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde_json::json;
-use tower::Layer as _;
 
+use crate::app::App;
 use crate::arrival::{peer, turned_away};
 use crate::better_auth;
 use crate::caching::make_private;
@@ -33,18 +32,19 @@ use crate::visitor::Visitor;
 
 impl Gateway {
     /// The whole site: `pages` inside, and what the plan sends elsewhere.
-    pub fn site(&self, pages: Router) -> Router {
-        let routes = Router::new()
+    pub fn site(&self, pages: Router) -> App {
+        let routes: App = Router::new()
             .route("/health", get(async || Json(json!({"status": "ok"}))))
             .route("/ready", get(ready).with_state(self.clone()))
             .merge(better_auth::router(self))
             .merge(toward_ui::router(self))
             .merge(pages)
             .fallback(async || Problem::NOT_FOUND)
-            .method_not_allowed_fallback(async || Problem::METHOD);
+            .method_not_allowed_fallback(async || Problem::METHOD)
+            .into();
+        let gateway = self.clone();
         // Around the router and not inside: the canonical path is what it routes by.
-        let inside = from_fn_with_state(self.clone(), browser).layer(routes);
-        Router::new().fallback_service(inside)
+        App::new(move |request| browser(gateway.clone(), routes.clone(), request))
     }
 }
 
@@ -64,7 +64,7 @@ async fn ready(State(gateway): State<Gateway>) -> Response {
     Json(ready).into_response()
 }
 
-async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+async fn browser(gateway: Gateway, routes: App, request: Request) -> Response {
     let is_socket = is_websocket(&request);
     let (mut head, body) = request.into_parts();
     if let Some(refusal) = turned_away(&gateway, &mut head) {
@@ -103,7 +103,7 @@ async fn browser(State(gateway): State<Gateway>, request: Request, next: Next) -
         Ok(()) => {
             let request = Request::from_parts(head, body);
             match way {
-                Way::Ours | Way::BetterAuth => next.run(request).await,
+                Way::Ours | Way::BetterAuth => routes.answer(request).await,
                 Way::Theirs(route) => pass_on(&gateway, &visitor, &route, told, request).await,
                 Way::OtherMethods(allow) => {
                     ([(header::ALLOW, allow)], Problem::METHOD).into_response()
@@ -232,7 +232,8 @@ async fn admit(
     let may_enter = async {
         gateway.fresh(visitor).await?;
         match route.filter(|route| route.needs_role()) {
-            Some(route) => has_role(gateway, visitor, route).await,
+            // Boxed, so that whoever needs no role has no room for it.
+            Some(route) => Box::pin(has_role(gateway, visitor, route)).await,
             None => Ok(true),
         }
     };

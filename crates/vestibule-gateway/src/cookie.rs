@@ -1,5 +1,6 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use memchr::memchr_iter;
 use zeroize::Zeroizing;
 
 use crate::path::CanonicalPath;
@@ -211,7 +212,9 @@ fn without(line: HeaderValue, is_unwanted: impl Fn(&[u8]) -> bool) -> Option<Hea
 }
 
 fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| *byte == b';').map(trimmed)
+    let ends = memchr_iter(b';', line).chain([line.len()]);
+    let starts = memchr_iter(b';', line).map(|end| end + 1);
+    [0].into_iter().chain(starts).zip(ends).map(|(start, end)| trimmed(&line[start..end]))
 }
 
 fn value_of<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {

@@ -2,7 +2,6 @@
 //! upstream is told about the client, it is told by us (GW-01, GW-02, GW-03).
 
 use std::net::IpAddr;
-use std::ops::Deref;
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
@@ -12,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::cookie::SessionCookie;
+use crate::names::{is_hop_by_hop, is_of_the_server, is_ours_to_say};
 use crate::set_cookie::names_set_by;
 use crate::site::Site;
 
@@ -39,25 +39,33 @@ pub struct Crossing {
     pub origin: bool,
 }
 
-/// A request's headers as an upstream gets them. The caller adds the token.
+/// A request's headers as an upstream gets them: none that are said hop by hop, nor those that only we may say. The caller
+/// adds the token.
 pub fn toward(
     from: &HeaderMap,
     with: &Forwarding<'_>,
     crossing: Crossing,
     cookie: &SessionCookie,
 ) -> HeaderMap {
-    let authorization = from.get(AUTHORIZATION).filter(|_| crossing.authorization).cloned();
-    let mut headers = cleaned(from, |name| {
-        let is_origin =
-            matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-");
-        *name == COOKIE && !crossing.cookies || is_origin && !crossing.origin
-    });
+    let named = named_by_connection(from);
+    let mut headers = HeaderMap::with_capacity(from.len() + ROOM);
+    for (name, value) in from {
+        let crosses = match *name {
+            COOKIE if !crossing.cookies => false,
+            HOST => false,
+            _ if is_of_origin(name) && !crossing.origin => false,
+            _ => !is_hop_by_hop(name) && !is_ours_to_say(name) && !named.contains(name),
+        };
+        if crosses {
+            headers.append(name.clone(), value.clone());
+        }
+    }
     cookie.strip(&mut headers);
     if crossing.host {
         headers.insert(HOST, ascii(with.site.authority()));
     }
-    if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization);
+    if let Some(authorization) = from.get(AUTHORIZATION).filter(|_| crossing.authorization) {
+        headers.insert(AUTHORIZATION, authorization.clone());
     }
     // Without it, HTTP/1.1 carries no trailers (RFC 9110, 6.6.2).
     if let Some(trailer) = from.get(TRAILER).filter(|_| from.contains_key(TRANSFER_ENCODING)) {
@@ -65,6 +73,14 @@ pub fn toward(
     }
     introduce(&mut headers, with);
     headers
+}
+
+/// How many headers are added on the way.
+const ROOM: usize = 10;
+
+/// What browsers say of where a request comes from.
+fn is_of_origin(name: &HeaderName) -> bool {
+    matches!(*name, ORIGIN | REFERER) || name.as_str().starts_with("sec-fetch-")
 }
 
 /// Whether a client can take trailers: gRPC's way of saying so. Only HTTP/2 upstreams are told, for which it is no
@@ -121,11 +137,7 @@ pub fn from_upstream(headers: &mut HeaderMap, cookie: &SessionCookie) {
     let trailer = headers.get(TRAILER).cloned();
     remove_hop_by_hop(headers);
     headers.extend(trailer.map(|trailer| (TRAILER, trailer)));
-    remove_where(headers, |name| {
-        let folded = folded(name);
-        is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
-            || is_in(&folded, &SERVER, &SERVER_BEGINNINGS)
-    });
+    remove_where(headers, is_of_the_server);
     retain_cookies(headers, |name| !cookie.owns(name));
 }
 
@@ -165,22 +177,14 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     });
 }
 
-/// The client's headers without hop-by-hop ones, without those that only we may send, and without
-/// what `drop` names.
-fn cleaned(from: &HeaderMap, drop: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let mut headers = from.clone();
-    remove_hop_by_hop(&mut headers);
-    remove_where(&mut headers, |name| drop(name) || *name == HOST || is_ours_to_say(name));
-    headers
-}
-
 /// Tells an upstream of the request, whatever it was told before: who asked, for which host, over what. The
 /// client stands alone in the list of hops; those in between are ours, and nobody has to know how many there are
 /// to find it.
 pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
+    let client = with.client.to_string();
     let said = [
-        ("forwarded", forwarded(with)),
-        ("x-forwarded-for", ascii(&with.client.to_string())),
+        ("forwarded", ascii(&forwarded(&client, with))),
+        ("x-forwarded-for", ascii(&client)),
         ("x-forwarded-host", ascii(with.site.authority())),
         ("x-forwarded-port", HeaderValue::from(with.site.port())),
         ("x-forwarded-proto", HeaderValue::from_static(with.site.scheme())),
@@ -192,14 +196,15 @@ pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
 }
 
 /// RFC 7239, 4: what has a colon in it is quoted, an IPv6 address in brackets besides.
-fn forwarded(with: &Forwarding<'_>) -> HeaderValue {
-    let client = match with.client {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("\"[{address}]\""),
-    };
+fn forwarded(client: &str, with: &Forwarding<'_>) -> String {
     let (host, proto) = (with.site.authority(), with.site.scheme());
     let quote = if host.contains(':') { "\"" } else { "" };
-    ascii(&format!("for={client};host={quote}{host}{quote};proto={proto}"))
+    match with.client {
+        IpAddr::V4(_) => ["for=", client, ";host=", quote, host, quote, ";proto=", proto].concat(),
+        IpAddr::V6(_) => {
+            ["for=\"[", client, "]\";host=", quote, host, quote, ";proto=", proto].concat()
+        }
+    }
 }
 
 fn ascii(text: &str) -> HeaderValue {
@@ -208,57 +213,19 @@ fn ascii(text: &str) -> HeaderValue {
 
 /// RFC 9110, 7.6.1. This comes before we add anything, so that a `Connection` header can't name ours.
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named = named_by_connection(headers);
+    remove_where(headers, |name| is_hop_by_hop(name) || named.contains(name));
+}
+
+/// What a `Connection` header says is of the connection too.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(CONNECTION).iter();
-    let named: Vec<HeaderName> = lines
+    lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         // The length of the body is no property of the connection: without it, framing is a guess.
         .filter(|name| *name != CONTENT_LENGTH)
-        .collect();
-    remove_where(headers, |name| HOP_BY_HOP.contains(&&*folded(name)) || named.contains(name));
-}
-
-/// Whether an upstream might believe what a client says under this name. Servers disagree on what
-/// `-`, `_` and `.` are worth, so none counts, and a name with anything but letters, digits and `-` is
-/// never worth the risk (GW-01).
-fn is_ours_to_say(name: &HeaderName) -> bool {
-    let is_plain = name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let folded = folded(name);
-    !is_plain
-        || is_in(&folded, &ROUTING, &ROUTING_BEGINNINGS)
-        || is_in(&folded, &FRAMEWORK, &FRAMEWORK_BEGINNINGS) && !DEVELOPMENT.contains(&&*folded)
-        || is_in(&folded, &IDENTITY, &IDENTITY_BEGINNINGS)
-}
-
-/// Letters and digits only; a [`HeaderName`] is in lower case already. Of a long name the first [`LONGEST`].
-struct Folded {
-    bytes: [u8; LONGEST],
-    length: usize,
-}
-
-/// Longer than any name that matters here, in bytes.
-const LONGEST: usize = 64;
-
-fn folded(name: &HeaderName) -> Folded {
-    let mut folded = Folded { bytes: [0; LONGEST], length: 0 };
-    let letters = name.as_str().bytes().filter(u8::is_ascii_alphanumeric);
-    for (place, letter) in folded.bytes.iter_mut().zip(letters) {
-        *place = letter;
-        folded.length += 1;
-    }
-    folded
-}
-
-impl Deref for Folded {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).expect("letters and digits are ASCII")
-    }
-}
-
-fn is_in(folded: &str, names: &[&str], beginnings: &[&str]) -> bool {
-    names.contains(&folded) || beginnings.iter().any(|beginning| folded.starts_with(beginning))
+        .collect()
 }
 
 fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
@@ -279,121 +246,6 @@ pub(crate) fn retain_cookies(headers: &mut HeaderMap, may_pass: impl Fn(&[u8]) -
 
 /// The cookies in which the API hands its tokens to us.
 const API_COOKIES: [&str; 2] = ["access_token", "refresh_token"];
-
-// From here on names are folded: `xrealip` is `X-Real-IP` however it is spelled.
-
-/// RFC 9110, 7.6.1, and what older clients send.
-const HOP_BY_HOP: [&str; 10] = [
-    "connection",
-    "http2settings",
-    "keepalive",
-    "proxyauthenticate",
-    "proxyauthorization",
-    "proxyconnection",
-    "te",
-    "trailer",
-    "transferencoding",
-    "upgrade",
-];
-
-/// Who called, for what, and how. `Proxy` is here because CGI makes `HTTP_PROXY` of it.
-const ROUTING: [&str; 15] = [
-    "clientip",
-    "cfipcountry",
-    "cfvisitor",
-    "fastlyclientip",
-    "flyclientip",
-    "forwarded",
-    "frontendhttps",
-    "proxy",
-    "trueclientip",
-    "xhost",
-    "xproxyuserip",
-    "xrequestid",
-    "xscheme",
-    "xscriptname",
-    "xurlscheme",
-];
-const ROUTING_BEGINNINGS: [&str; 18] = [
-    "cfconnectingip",
-    "xaccel",
-    "xarrclientcert",
-    "xarrssl",
-    "xazure",
-    "xclusterclient",
-    "xenvoy",
-    "xforward",
-    "xhttpmethod",
-    "xmethodoverride",
-    "xmsforwarded",
-    "xnfclient",
-    "xoriginal",
-    "xoriginating",
-    "xreal",
-    "xrewrite",
-    "xsendfile",
-    "xvercel",
-];
-
-/// What Next.js says to itself (CVE-2025-29927).
-const FRAMEWORK: [&str; 3] = ["nextresume", "xmatchedpath", "xnowroutematches"];
-const FRAMEWORK_BEGINNINGS: [&str; 4] = ["xinvoke", "xmiddleware", "xnextjs", "xprerender"];
-
-/// Of these, names by which a page in development finds what belongs to its own requests; without them no link and no hot
-/// update works there.
-const DEVELOPMENT: [&str; 2] = ["xnextjshtmlrequestid", "xnextjsrequestid"];
-
-/// Who is signed in: our own words, and those of the proxies that applications are written to believe.
-const IDENTITY: [&str; 15] = [
-    "authorization",
-    "xaccesstoken",
-    "xaccount",
-    "xemail",
-    "xgroups",
-    "xidtoken",
-    "xidentity",
-    "xisadmin",
-    "xpreferredusername",
-    "xrole",
-    "xroles",
-    "xscopes",
-    "xsubject",
-    "xtokensubject",
-    "xusername",
-];
-const IDENTITY_BEGINNINGS: [&str; 27] = [
-    "cfaccess",
-    "oidc",
-    "remote",
-    "shib",
-    "sslclient",
-    "tailscale",
-    "xamznoidc",
-    "xanonymousconsumer",
-    "xappengine",
-    "xauth",
-    "xclient",
-    "xconsumer",
-    "xcredential",
-    "xgoogauthenticated",
-    "xgoogiap",
-    "xjwt",
-    "xmsclientprincipal",
-    "xmstoken",
-    "xoidc",
-    "xpomerium",
-    "xremote",
-    "xsaml",
-    "xshib",
-    "xssl",
-    "xuser",
-    "xvestibule",
-    "xwebauth",
-];
-
-/// What helps nobody but an attacker (ASVS 13.4.6), and what a proxy in front of us would obey.
-const SERVER: [&str; 5] = ["server", "xaccelredirect", "xpoweredby", "xruntime", "xsendfile"];
-const SERVER_BEGINNINGS: [&str; 2] = ["xaspnet", "xdebug"];
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 //! token and nothing else. What may cross, and under which name, is decided in this crate alone.
 
 mod account;
+mod app;
 mod arrival;
 mod asked;
 mod better_auth;
@@ -25,6 +26,7 @@ mod guard;
 pub mod headers;
 mod heard;
 mod host;
+mod names;
 mod original;
 mod pass;
 mod passage;
@@ -50,6 +52,7 @@ mod upstream;
 mod visitor;
 
 pub use account::{Account, AccountFacts, AccountId};
+pub use app::App;
 pub use arrival::HopSettings;
 pub use cookie::{CookieError, Opened, SessionCookie};
 pub use dialect::{Dialect, InvalidDialect};

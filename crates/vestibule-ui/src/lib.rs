@@ -23,5 +23,5 @@ use serde_json::Value;
 pub fn reference(document: &Value) -> Router {
     let html = docs::page(&pages::Frame::default(), document);
     let show = async move || -> Response { page::respond(StatusCode::OK, html.clone()) };
-    Router::new().route("/docs", axum::routing::get(show)).merge(assets::router())
+    routes::counted(Router::new().route("/docs", axum::routing::get(show)).merge(assets::router()))
 }

@@ -6,7 +6,6 @@ use std::fs;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use axum::Router;
 use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +16,7 @@ use tower::ServiceExt as _;
 use vestibule::secrets::open_folder;
 use vestibule::wiring;
 use vestibule_api::{Api, ApiSettings, Database, Store};
+use vestibule_gateway::App;
 use vestibule_types::{Clock, Secret};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -29,7 +29,7 @@ const ROUNDS: usize = 7;
 /// A node on a database of a certain size.
 struct Node {
     rows: i64,
-    router: Router,
+    app: App,
     api: Api,
     now: i64,
     start: Duration,
@@ -96,10 +96,9 @@ impl Node {
         let (before, began) = (resident_kib()?, Instant::now());
         let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
         let keys = Secret::from_random(KEY).into();
-        let (api, router) =
-            wiring::api(Store::open(&database).await?, keys, settings, clock).await?;
+        let (api, app) = wiring::api(Store::open(&database).await?, keys, settings, clock).await?;
         let start = began.elapsed();
-        let node = Self { rows, router, api, now, start, memory_kib: resident_kib()? - before };
+        let node = Self { rows, app, api, now, start, memory_kib: resident_kib()? - before };
         node.measure(Kind::Me, 0).await?;
         Ok(node)
     }
@@ -115,7 +114,7 @@ impl Node {
             .collect::<Result<_, _>>()?;
         let before = cpu_ticks()?;
         for request in requests {
-            let status = self.router.clone().oneshot(request).await?.status().as_u16();
+            let status = self.app.clone().oneshot(request).await?.status().as_u16();
             let expected = if matches!(kind, Kind::Ended) { 401 } else { 200 };
             if status != expected {
                 return Err(format!("answered {status}").into());

@@ -38,7 +38,7 @@ use vestibule::server::{listen, serve};
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{ApiSettings, Database, Store};
 use vestibule_gateway::{
-    HopSettings, NextKey, Plan, PlanSettings, SealKeys, SessionPolicy, Upstream,
+    App, HopSettings, NextKey, Plan, PlanSettings, SealKeys, SessionPolicy, Upstream,
 };
 use vestibule_types::{Clock, Secret};
 
@@ -191,10 +191,10 @@ impl Front {
 }
 
 impl Running {
-    fn start(socket: TcpListener, router: Router) -> Result<Self, Failure> {
+    fn start(socket: TcpListener, app: impl Into<App>) -> Result<Self, Failure> {
         let address = socket.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve(socket, router, stopped, DRAIN));
+        let server = tokio::spawn(serve(socket, app.into(), stopped, DRAIN));
         Ok(Self { address, stop, server })
     }
 
@@ -213,7 +213,7 @@ struct Backstage {
 }
 
 impl Backstage {
-    async fn open(api: Router) -> Result<Self, Failure> {
+    async fn open(api: App) -> Result<Self, Failure> {
         let faults = Arc::new(Faults::default());
         let router = Router::new()
             .fallback_service(api)

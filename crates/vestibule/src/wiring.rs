@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router};
+use axum::Json;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use url::Url;
 use vestibule_api::{Api, ApiSettings, SigningKeys, StartError, Store};
 use vestibule_gateway::{
-    Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, Problem, SealKeys, Site, Upstream,
+    App, Gateway, GatewaySettings, HopSettings, InvalidUpstream, Plan, Problem, SealKeys, Site,
+    Upstream,
 };
 use vestibule_types::{Clock, Detail};
 
@@ -41,29 +42,29 @@ pub async fn api(
     keys: SigningKeys,
     settings: ApiSettings,
     clock: Clock,
-) -> Result<(Api, Router), StartError> {
+) -> Result<(Api, App), StartError> {
     let docs = settings.docs;
     let api = Api::start(store, keys, settings, clock).await?;
     let mut router = api.router();
     if docs {
         router = router.merge(vestibule_ui::reference(&Api::openapi()));
     }
-    let router = caught(router, || {
+    let app = caught(router, || {
         let detail = Json(Detail::text("Internal Server Error"));
         (StatusCode::INTERNAL_SERVER_ERROR, [(CACHE_CONTROL, "no-store")], detail)
     });
-    Ok((api, observed(router, "api", Ids::Given)))
+    Ok((api, observed(app, "api", Ids::Given)))
 }
 
 /// The site in front of `api`, and its gateway, which follows no revocations yet.
-pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, Router) {
+pub fn site(parts: SiteParts, api: Upstream, clock: Clock) -> (Gateway, App) {
     let SiteParts { site, secrets, plan, max_stale, hops } = parts;
     let keys = SealKeys::new(secrets.first, secrets.older);
     let settings = GatewaySettings { site, plan, max_stale, hops };
     let gateway = Gateway::new(settings, &keys, api, clock);
-    let router = caught(vestibule_ui::site(gateway.clone()), || Problem::INTERNAL);
-    let router = vestibule_ui::with_error_pages(&gateway, router);
-    (gateway, observed(router, "gateway", Ids::Own))
+    let app = caught(vestibule_ui::site(gateway.clone()), || Problem::INTERNAL);
+    let app = vestibule_ui::with_error_pages(&gateway, app);
+    (gateway, observed(app, "gateway", Ids::Own))
 }
 
 /// The API at `url`, given with or without `/api/v1` at its end.

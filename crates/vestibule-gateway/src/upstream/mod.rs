@@ -4,22 +4,20 @@ mod address;
 mod connect;
 mod download;
 mod listening;
+mod lone;
 mod pool;
 mod remote;
 mod spec;
 mod upload;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
-use tower::util::BoxCloneSyncService;
-use tower::{ServiceExt as _, service_fn};
 use url::Url;
 
+use crate::app::App;
 use crate::asked::asked;
 use crate::pass::Pass;
 use crate::problem::Problem;
@@ -28,7 +26,7 @@ use remote::Remote;
 pub use spec::{HealthCheck, InvalidUpstream, UpstreamSpec};
 pub(crate) use upload::{Fault, Upload};
 
-/// A server behind the gateway: one or more fixed addresses, or a router in this process. Nothing in a
+/// A server behind the gateway: one or more fixed addresses, or what answers in this process. Nothing in a
 /// request chooses where it goes (GW-09). Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -39,7 +37,7 @@ pub struct Upstream {
 
 #[derive(Clone, Debug)]
 enum At {
-    Here(BoxCloneSyncService<Request, Response, Outage>),
+    Here(App),
     There(Arc<Remote>),
 }
 
@@ -74,17 +72,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_secs(60);
 
 impl Upstream {
-    /// A router in this process.
-    pub fn in_process(router: Router) -> Self {
-        let service = service_fn(move |request: Request| {
-            let answer = router.clone().oneshot(request);
-            async { answer.await.map_err(|never: Infallible| match never {}) }
-        });
-        Self {
-            name: "in-process".into(),
-            at: At::Here(BoxCloneSyncService::new(service)),
-            pass: None,
-        }
+    /// What answers in this process.
+    pub fn in_process(app: impl Into<App>) -> Self {
+        Self { name: "in-process".into(), at: At::Here(app.into()), pass: None }
     }
 
     /// The server at `url`; its path, if it has one, goes in front of every path.
@@ -134,7 +124,7 @@ impl Upstream {
             request.headers_mut().insert(Pass::HEADER, pass.issue());
         }
         let send = async |request| match &self.at {
-            At::Here(service) => service.clone().oneshot(request).await,
+            At::Here(app) => Ok(app.answer(request).await),
             At::There(remote) => remote.send(request, patience, silence).await,
         };
         asked(&self.name, request, send).await

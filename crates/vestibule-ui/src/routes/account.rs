@@ -56,8 +56,11 @@ pub(super) async fn save_profile(
 fn unsaved(gateway: &Gateway, visitor: &Visitor, typed: ProfileForm, outage: Outage) -> Response {
     let problem = Problem::from(outage);
     let Some(session) = visitor.session() else { return problem.into_response() };
-    let page =
-        Dashboard::new(frame(gateway, Some(visitor)), session.user.into(), Sessions::Unavailable);
+    let page = Dashboard::new(
+        frame(gateway, Some(visitor)),
+        session.user.clone().into(),
+        Sessions::Unavailable,
+    );
     show(problem.status, &Dashboard { profile: typed, trouble: Some(trouble(outage)), ..page })
 }
 

@@ -11,7 +11,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
-use vestibule_gateway::{Form, Gateway, Passage, Visitor};
+use vestibule_gateway::{App, Form, Gateway, Passage, SessionUser, Visitor};
 
 use crate::page::show;
 use crate::pages::{AuthError, Frame, Home, Person};
@@ -19,7 +19,7 @@ pub use errors::with_error_pages;
 
 /// The whole site: `gateway` with our pages inside. A UI behind it has all pages but the two forms that lead in,
 /// unless it brings those too: what its routes cover never comes here.
-pub fn site(gateway: Gateway) -> Router {
+pub fn site(gateway: Gateway) -> App {
     let mut pages = Router::new()
         .route("/login", get(entry::login).post(entry::sign_in))
         .route("/logout", post(entry::sign_out))
@@ -37,7 +37,12 @@ pub fn site(gateway: Gateway) -> Router {
     }
     let pages =
         pages.merge(forms(&gateway)).with_state(gateway.clone()).merge(crate::assets::router());
-    gateway.site(pages.route_layer(from_fn(by_pattern)))
+    gateway.site(counted(pages))
+}
+
+/// `router`, of which whoever counts and logs a request learns by which route it went.
+pub(crate) fn counted(router: Router) -> Router {
+    router.route_layer(from_fn(by_pattern))
 }
 
 /// Our forms under the names of the Better Auth client's calls, for pages of a UI (contract: Next.js, G8).
@@ -60,7 +65,6 @@ async fn unless_a_call(
     if is_form { next.run(request).await } else { gateway.auth_call(visitor, request).await }
 }
 
-/// Whoever counts and logs it learns by which of our routes a request went.
 async fn by_pattern(route: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let passage = Passage { route: route.as_str().into(), upstream: None };
@@ -89,8 +93,10 @@ fn auth_error() -> MethodRouter<Gateway> {
 /// What surrounds a page for this visitor.
 fn frame(gateway: &Gateway, visitor: Option<&Visitor>) -> Frame {
     let session = visitor.and_then(Visitor::session);
-    let person =
-        session.map(|session| Person { name: session.user.name, username: session.user.username });
+    let person = session.map(|session| {
+        let SessionUser { name, username, .. } = session.user.clone();
+        Person { name, username }
+    });
     let hint = visitor.map(Visitor::hint).unwrap_or_default().to_owned();
     let hint_cookie = gateway.hint_name().to_owned();
     Frame { person, hint_cookie, hint, is_closed: !gateway.registers() }

@@ -70,7 +70,6 @@ impl Entry {
         let signed_in = SignedIn::default();
         request.extensions_mut().insert(signed_in.clone());
         let agent = request.headers().get(header::USER_AGENT);
-        let route = request.extensions().get::<MatchedPath>();
         Self {
             role,
             request_id: request_id.to_owned(),
@@ -80,7 +79,7 @@ impl Entry {
             client: request.extensions().get::<ClientAddress>().map(|address| address.0),
             agent: agent.map(|agent| shortened(&String::from_utf8_lossy(agent.as_bytes()))),
             signed_in,
-            route: route.map(|route| route.as_str().trim_end_matches('/').into()),
+            route: None,
             upstream: None,
             started: now(),
             received: Arc::default(),
@@ -110,6 +109,9 @@ impl Entry {
         if let Some(passage) = head.extensions.get::<Passage>() {
             self.route = Some(passage.route.clone());
             self.upstream = passage.upstream.clone();
+        }
+        if let Some(route) = head.extensions.get::<MatchedPath>() {
+            self.route = Some(route.as_str().trim_end_matches('/').into());
         }
         let visitor = head.extensions.get::<Visitor>();
         self.client = visitor.map(Visitor::address).or(self.client);

@@ -40,14 +40,14 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
     let clock = Clock::system();
     let edge = site_edge(&site_args, &site, &clock)?;
     let http = http_part(&site_args.edge, &site, &edge).await?;
-    let (api, api_router) =
+    let (api, api_app) =
         open_api(&api_args, &data, keys, Some(&feed_key), &api_socket, &clock).await?;
     follow_keys(key_file, &api, others);
     let pass = Pass::new(&feed_key.first, clock.clone());
     let here = Upstream::in_process(api.router()).with_pass(pass);
     let plans = Plans::with_ours(site_args.clone(), here.clone());
     let parts = site_parts(&site_args, site.clone(), secret, &plans)?;
-    let (gateway, site_router) = wiring::site(parts, here, clock);
+    let (gateway, site_app) = wiring::site(parts, here, clock);
     // Without it the site says on `/ready` that it is not; the log says why.
     let _goes_on_trying = gateway.follow_revocations(&feed_key.first).await;
     let forward_auth = forward_auth_part(&site_args.hops, &gateway, &mut weak).await?;
@@ -75,8 +75,8 @@ pub(super) async fn run(settings: Serve) -> Result<(), RunError> {
         &format!("Next: open {}/register and create the first account.", site.origin()),
     );
     let places = edge.places.clone();
-    let site = Part { socket: site_socket, router: site_router, edge };
-    let parts = [site, Part::new(api_socket, api_router, places)];
+    let site = Part { socket: site_socket, app: site_app, edge };
+    let parts = [site, Part::new(api_socket, api_app, places)];
     let again = || plans.read_again(&gateway);
     let parts = parts.into_iter().chain(http).chain(forward_auth).chain(metrics);
     serve_all(parts, process.drain, again).await?;

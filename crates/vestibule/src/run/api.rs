@@ -1,6 +1,6 @@
-use axum::Router;
 use tokio::net::TcpListener;
 use vestibule_api::{Api, ApiSettings, SigningKeys};
+use vestibule_gateway::App;
 use vestibule_types::Clock;
 
 use super::files;
@@ -36,7 +36,7 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
     let others: Named = feed_key.clone().map(|key| (FEED_KEY, key)).into_iter().collect();
     differ(&others, Some(&keys))?;
     let clock = Clock::system();
-    let (api, router) = open_api(&args, &data, keys, feed_key.as_ref(), &socket, &clock).await?;
+    let (api, app) = open_api(&args, &data, keys, feed_key.as_ref(), &socket, &clock).await?;
     follow_keys(key_file, &api, others);
 
     let url = format!("http://{}", host_of(socket.local_addr()?));
@@ -55,7 +55,7 @@ pub(super) async fn run(settings: ApiOnly) -> Result<(), RunError> {
         &format!("Next: put a site in front of it: vestibule gateway --api {url}"),
     );
     let places = Places::unshared(files::connections(CONNECTIONS));
-    let parts = [Part::new(socket, router, places)].into_iter().chain(metrics);
+    let parts = [Part::new(socket, app, places)].into_iter().chain(metrics);
     serve_all(parts, process.drain, || {}).await?;
     api.close().await;
     Ok(())
@@ -68,7 +68,7 @@ pub(super) async fn open_api(
     feed_key: Option<&Secrets>,
     socket: &TcpListener,
     clock: &Clock,
-) -> Result<(Api, Router), RunError> {
+) -> Result<(Api, App), RunError> {
     let store = open_store(&database(data)?).await?;
     let settings = ApiSettings {
         access_ttl: args.access_ttl,

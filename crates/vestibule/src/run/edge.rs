@@ -49,10 +49,10 @@ pub(super) async fn http_part(
         return Err(RunError::Setting(said));
     }
     let socket: TcpListener = listen(address, "--http-listen").await?;
-    let router = observed(to_https(site.clone()), "http", Ids::Own);
+    let app = observed(to_https(site.clone()), "http", Ids::Own);
     // Browsers heed the header by https alone (RFC 6797, 8.1).
     let edge = Edge { tls: None, has_hsts: false, ..edge.clone() };
-    Ok(Some(Part { socket, router, edge }))
+    Ok(Some(Part { socket, app, edge }))
 }
 
 /// Where it is, for whoever started this.

@@ -31,8 +31,8 @@ pub(super) async fn forward_auth_part(
             socket.local_addr()?
         ));
     }
-    let router = observed(gateway.forward_auth(), "forward-auth", Ids::Own);
-    Ok(Some(Part::new(socket, router, Places::unshared(PROXIES))))
+    let app = observed(gateway.forward_auth(), "forward-auth", Ids::Own);
+    Ok(Some(Part::new(socket, app, Places::unshared(PROXIES))))
 }
 
 /// Where it is, for whoever started this.

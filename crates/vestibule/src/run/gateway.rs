@@ -45,7 +45,7 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
     let parts = site_parts(&args, site.clone(), secret, &plans)?;
     let edge = site_edge(&args, &site, &clock)?;
     let http = http_part(&args.edge, &site, &edge).await?;
-    let (gateway, router) = wiring::site(parts, api, clock);
+    let (gateway, app) = wiring::site(parts, api, clock);
     find_api(&gateway, &url).await?;
     if !follow(&gateway, feed_key, &url).await? {
         weak.push(NO_FEED.to_owned());
@@ -62,7 +62,7 @@ pub(super) async fn run(settings: GatewayOnly) -> Result<(), RunError> {
         &format!("Next: open {}", site.origin()),
     );
     let again = || plans.read_again(&gateway);
-    let parts = [Part { socket, router, edge }];
+    let parts = [Part { socket, app, edge }];
     let parts = parts.into_iter().chain(http).chain(forward_auth).chain(metrics);
     serve_all(parts, process.drain, again).await
 }

@@ -4,13 +4,13 @@ use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use vestibule_gateway::App;
 
 use super::RunError;
 use crate::access;
@@ -63,14 +63,14 @@ pub(super) fn start_traces(settings: &ProcessArgs) -> Result<(), RunError> {
 /// A socket, what is served on it, and what stands between.
 pub(super) struct Part {
     pub(super) socket: TcpListener,
-    pub(super) router: Router,
+    pub(super) app: App,
     pub(super) edge: Edge,
 }
 
 impl Part {
     /// One beside the site, with as many connections.
-    pub(super) fn new(socket: TcpListener, router: Router, places: Places) -> Self {
-        Self { socket, router, edge: Edge { places, ..Edge::default() } }
+    pub(super) fn new(socket: TcpListener, app: impl Into<App>, places: Places) -> Self {
+        Self { socket, app: app.into(), edge: Edge { places, ..Edge::default() } }
     }
 }
 
@@ -104,9 +104,9 @@ pub(super) async fn serve_all(
     let mut hang_up = signal(SignalKind::hangup())?;
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
-    for Part { socket, router, edge } in parts {
+    for Part { socket, app, edge } in parts {
         let drain = Duration::from_secs(drain);
-        servers.spawn(edge.serve(socket, router, stopped.clone(), drain));
+        servers.spawn(edge.serve(socket, app, stopped.clone(), drain));
     }
     loop {
         tokio::select! {

@@ -1,13 +1,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::HttpBody as _;
 use axum::response::Response;
 use http::{HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
-use tower::ServiceExt as _;
-use vestibule_gateway::Stopping;
+use vestibule_gateway::{App, Stopping};
 use vestibule_types::ClientAddress;
 
 use super::http2;
@@ -17,10 +15,10 @@ use super::outflow::Outflow;
 use super::pulse::Pulse;
 use super::refusal::Refusal;
 
-/// What stands between a connection and the router.
+/// What stands between a connection and the application.
 #[derive(Clone)]
 pub(super) struct Front {
-    pub(super) router: Router,
+    pub(super) app: App,
     pub(super) address: ClientAddress,
     pub(super) stopping: Stopping,
     pub(super) has_hsts: bool,
@@ -70,7 +68,7 @@ impl Front {
         response
     }
 
-    /// To the router; and whether the request broke.
+    /// To the application; and whether the request broke.
     async fn pass(self, request: Request<Incoming>) -> (Response, bool) {
         let (mut head, body) = request.into_parts();
         if head.version == Version::HTTP_2
@@ -84,7 +82,7 @@ impl Front {
         let is_waiting = head.headers.contains_key(header::EXPECT);
         let lingers = head.version != Version::HTTP_2 && !is_waiting;
         let (body, fault) = inflow::follow(body, lingers, &self.limits);
-        let Ok(response) = self.router.oneshot(Request::from_parts(head, body)).await;
+        let response = self.app.answer(Request::from_parts(head, body)).await;
         // Whoever read a body that broke may have taken it for a failure of its own.
         match fault.close() {
             None => (response, false),

@@ -5,15 +5,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
-use tower::service_fn;
-use vestibule_gateway::Stopping;
+use vestibule_gateway::{App, Stopping};
 use vestibule_types::ClientAddress;
 
 use super::Edge;
@@ -29,7 +27,7 @@ use super::strict::Strict;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) edge: Edge,
-    pub(super) router: Router,
+    pub(super) app: App,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -91,9 +89,9 @@ impl Shared {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { edge: Edge { limits, has_hsts, .. }, router, stop } = self;
+        let Self { edge: Edge { limits, has_hsts, .. }, app, stop } = self;
         let stopping = Stopping(stop.clone());
-        let front = Front { router, address, stopping, has_hsts, limits, pulse: pulse.clone() };
+        let front = Front { app, address, stopping, has_hsts, limits, pulse: pulse.clone() };
         let mut line = Line { front, stop, watch: Watch::new(pulse.clone()) };
         let mut stream = Strict::new(stream, pulse, place);
         while line.is_called(&mut stream).await {
@@ -133,8 +131,7 @@ impl Line {
         let Self { front, stop, watch } = self;
         let (limits, pulse) = (front.limits, front.pulse.clone());
         let front = front.clone();
-        let service =
-            TowerToHyperService::new(service_fn(move |request| front.clone().answer(request)));
+        let service = service_fn(move |request| front.clone().answer(request));
         let builder = builder();
         let (stream, shelf) = lend(stream, pulse.clone());
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);

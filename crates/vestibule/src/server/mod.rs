@@ -22,9 +22,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use vestibule_gateway::App;
 
 pub use limits::Limits;
 pub use places::{Addresses, Places};
@@ -60,7 +60,7 @@ pub async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListen
     })
 }
 
-/// What a listener does with its connections before the router sees a request. By default as much as for a socket that only our own
+/// What a listener does with its connections before the application sees a request. By default as much as for a socket that only our own
 /// parts talk to.
 #[derive(Clone, Debug, Default)]
 pub struct Edge {
@@ -76,29 +76,29 @@ pub struct Edge {
     pub has_hsts: bool,
 }
 
-/// Serves `router` until `stop` changes, then lets running requests finish, for at most `drain`.
+/// Serves `app` until `stop` changes, then lets running requests finish, for at most `drain`.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    app: impl Into<App>,
     stop: watch::Receiver<bool>,
     drain: Duration,
 ) {
-    Edge::default().serve(listener, router, stop, drain).await;
+    Edge::default().serve(listener, app, stop, drain).await;
 }
 
 impl Edge {
-    /// Serves `router` until `stop` changes, then lets what runs finish, requests and what they were upgraded to, for at most `drain`.
+    /// Serves `app` until `stop` changes, then lets what runs finish, requests and what they were upgraded to, for at most `drain`.
     pub async fn serve(
         self,
         listener: TcpListener,
-        router: Router,
+        app: impl Into<App>,
         mut stop: watch::Receiver<bool>,
         drain: Duration,
     ) {
         // Whoever holds a sender is alive.
         let (alive, mut all_gone) = mpsc::channel(1);
         let places = self.places.clone();
-        let shared = Shared { edge: self, router, stop: stop.clone() };
+        let shared = Shared { edge: self, app: app.into(), stop: stop.clone() };
         loop {
             let accepted = tokio::select! {
                 accepted = accept(&listener, &places) => accepted,

@@ -20,6 +20,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use vestibule_gateway::App;
+
 use super::connection::Shared;
 use super::places::Place;
 use super::tls::{PemFiles, Tls};
@@ -35,16 +37,16 @@ const NEVER: Duration = Duration::from_secs(2 * 3600);
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// A connection to `router`; when the server lets go of it, the receiver ends.
-async fn connect(router: Router) -> (DuplexStream, mpsc::Receiver<()>) {
-    connect_by(Edge::default(), router).await
+/// A connection to `app`; when the server lets go of it, the receiver ends.
+async fn connect(app: impl Into<App>) -> (DuplexStream, mpsc::Receiver<()>) {
+    connect_by(Edge::default(), app).await
 }
 
-async fn connect_by(edge: Edge, router: Router) -> (DuplexStream, mpsc::Receiver<()>) {
+async fn connect_by(edge: Edge, app: impl Into<App>) -> (DuplexStream, mpsc::Receiver<()>) {
     let (client, socket) = duplex(PIPE);
     let (alive, gone) = mpsc::channel(1);
     let (stop, stopped) = watch::channel(false);
-    let shared = Shared { edge, router, stop: stopped };
+    let shared = Shared { edge, app: app.into(), stop: stopped };
     let place = Place { _permit: Places::default().place().await, _alive: alive };
     tokio::spawn(async move {
         shared.serve(socket, ([127, 0, 0, 1], 1).into(), place).await;
@@ -343,8 +345,8 @@ async fn rl_02_a_tunnel_is_nobodys_business_and_lives_for_hours() {
 }
 
 /// The same over HTTP/2.
-async fn connect2(router: Router) -> (SendRequest<Bytes>, oneshot::Receiver<Duration>) {
-    let (client, _gone) = connect(router).await;
+async fn connect2(app: impl Into<App>) -> (SendRequest<Bytes>, oneshot::Receiver<Duration>) {
+    let (client, _gone) = connect(app).await;
     // As browsers do: what one answer may fill leaves room for others.
     let mut settings = h2::client::Builder::new();
     settings.initial_connection_window_size(1024 * 1024);

@@ -357,8 +357,32 @@ async fn f29_no_connection_takes_requests_for_more_than_a_minute_so_names_are_lo
     upstream.is_closed().await;
 }
 
+#[tokio::test]
+async fn rl_07_a_connection_is_let_go_though_no_other_request_comes_to_find_it_unused() {
+    let (api, stub) = (TestApi::new().await, Stub::new().await);
+    let site = Site::new(&api, &[&format!("/open/** = {}", stub.url())]).await;
+    let mut client = site.client().await;
+    client.request("GET", "/open/1", &[]).await;
+    let (mut upstream, _) = stub.asked().await;
+    upstream.answer_with("once").await;
+    assert_eq!(client.answer().await.body, "once");
+    pass(Duration::from_secs(3)).await;
+    client.request("GET", "/open/2", &[]).await;
+    assert_eq!(upstream.head().await.line, "GET /open/2 HTTP/1.1", "it was kept until now");
+    upstream.answer_with("twice").await;
+    assert_eq!(client.answer().await.body, "twice");
+    for _ in 0..3 {
+        pass(Duration::from_secs(3)).await;
+    }
+    upstream.is_closed().await;
+}
+
 async fn pass_a_second() {
+    pass(Duration::from_secs(1)).await;
+}
+
+async fn pass(time: Duration) {
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::advance(time).await;
     tokio::time::resume();
 }

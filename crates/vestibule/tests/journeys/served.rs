@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -13,7 +12,7 @@ use url::Url;
 use vestibule::secrets::Secrets;
 use vestibule::server::Edge;
 use vestibule::wiring::{self, SiteParts};
-use vestibule_gateway::{HopSettings, Plan, PlanSettings, Upstream};
+use vestibule_gateway::{App, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{Clock, Secret};
 
 use crate::support::NOW;
@@ -29,15 +28,15 @@ pub struct Served {
 }
 
 impl Served {
-    pub async fn new(edge: Edge, router: Router) -> Self {
-        Self::draining(edge, router, LONG).await
+    pub async fn new(edge: Edge, app: impl Into<App>) -> Self {
+        Self::draining(edge, app, LONG).await
     }
 
-    pub async fn draining(edge: Edge, router: Router, drain: Duration) -> Self {
+    pub async fn draining(edge: Edge, app: impl Into<App>, drain: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let ended = tokio::spawn(edge.serve(listener, router, stopped, drain));
+        let ended = tokio::spawn(edge.serve(listener, app.into(), stopped, drain));
         Self { address, stop, ended }
     }
 
@@ -145,7 +144,7 @@ async fn read_line(stream: &mut BufReader<TcpStream>) -> Option<String> {
 }
 
 /// The site as it is wired, with one upstream for everything.
-pub fn site_over(upstream: &Url) -> Router {
+pub fn site_over(upstream: &Url) -> App {
     let upstream = Upstream::at(upstream).unwrap();
     let plan = PlanSettings { ui: Some(upstream.clone()), ..PlanSettings::new(upstream.clone()) };
     let parts = SiteParts {

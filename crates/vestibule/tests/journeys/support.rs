@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use vestibule::secrets::Secrets;
 use vestibule::wiring::{self, SiteParts};
 use vestibule_api::{Api, ApiSettings, Store};
-use vestibule_gateway::{Gateway, HopSettings, Plan, PlanSettings, Upstream};
+use vestibule_gateway::{App, Gateway, HopSettings, Plan, PlanSettings, Upstream};
 use vestibule_types::{ClientAddress, Clock, Secret};
 
 use crate::database::{Engine, TestDatabase};
@@ -89,7 +89,7 @@ impl TestApi {
         let keys = Secret::from_random([3; 32]).into();
         let fastapi = Fastapi::of_this_run(&settings, clock);
         let (inner, router) = wiring::api(store, keys, settings, clock.clone()).await.unwrap();
-        let router = fastapi.as_ref().map_or(router, Fastapi::router);
+        let router = fastapi.as_ref().map_or(router, |fastapi| fastapi.router().into());
         let client = Client::of(Upstream::in_process(router));
         Self { clock: clock.clone(), database: database.clone(), inner, client, fastapi }
     }
@@ -171,7 +171,7 @@ impl TestApi {
     }
 
     /// The same as it is served on a socket.
-    pub fn router_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, Router) {
+    pub fn router_by(&self, plan: PlanSettings, max_stale: Duration) -> (Gateway, App) {
         let api = plan.api.clone();
         let parts = parts_by(plan, HopSettings::default(), max_stale);
         wiring::site(parts, api, self.clock.clone())
