@@ -50,7 +50,7 @@ async fn carry(
     let (method, target) = (request.method().clone(), route.target(request.uri()));
     // Signing in, staying and out are the gateway's own and never pass raw.
     if route.is_identity && gateway.dialect().is_entrance(target.path()) {
-        return toward_ui::entrance(gateway, request).await;
+        return Box::pin(toward_ui::entrance(gateway, request)).await;
     }
     if request.body().size_hint().lower() > route.body_limit {
         return Err(Problem::BODY_TOO_LARGE);
@@ -91,7 +91,7 @@ async fn carry(
         private_unless(response.headers_mut(), visitor.session().is_some(), is_cacheable);
     }
     if route.is_identity && response.status().is_success() {
-        follow_account(gateway, visitor, &method, target.path()).await;
+        Box::pin(follow_account(gateway, visitor, &method, target.path())).await;
     }
     if is_stream {
         let over = over(gateway, opened_in, stopping);
@@ -119,16 +119,14 @@ async fn send(
     is_upgrade: bool,
 ) -> Result<Response, NoAnswer> {
     let (parts, body) = request.into_parts();
-    let asked = parts.uri.clone();
-    let mut outgoing = outgoing(gateway, visitor, route, parts, is_upgrade);
-    toward_ui::introduce(gateway, visitor, told, &asked, outgoing.headers_mut());
+    let head = || outgoing(gateway, visitor, route, told, &parts, is_upgrade);
     let way = route.way();
     if route.token != TokenPolicy::Attach || visitor.session().is_none() {
-        return Ok(gateway.send_by(&way, visitor, outgoing.map(|()| body)).await?);
+        return Ok(gateway.send_by(&way, visitor, head().map(|()| body)).await?);
     }
     let can_be_held = body.size_hint().upper().is_some_and(|size| size <= HELD);
     let payload = if can_be_held { Payload::ToHold(body) } else { Payload::Streamed(body) };
-    gateway.ask(&way, visitor, outgoing, payload).await
+    gateway.ask(&way, visitor, head, payload).await
 }
 
 /// The request without its body, as the upstream gets it. We answer `Expect` ourselves, as soon as the body is
@@ -137,7 +135,8 @@ fn outgoing(
     gateway: &Gateway,
     visitor: &Visitor,
     route: &Route,
-    parts: Parts,
+    told: SessionPolicy,
+    parts: &Parts,
     is_upgrade: bool,
 ) -> http::Request<()> {
     let is_attached = route.token == TokenPolicy::Attach;
@@ -150,7 +149,7 @@ fn outgoing(
     };
     let with = visitor.forwarding(&gateway.0.site);
     let mut outgoing = http::Request::new(());
-    *outgoing.method_mut() = parts.method;
+    *outgoing.method_mut() = parts.method.clone();
     *outgoing.uri_mut() = route.target(&parts.uri);
     *outgoing.headers_mut() = headers::toward(&parts.headers, &with, crossing, &gateway.0.cookie);
     if route.token != TokenPolicy::Pass {
@@ -170,6 +169,7 @@ fn outgoing(
     if let Some(upload) = parts.extensions.get::<Upload>() {
         outgoing.extensions_mut().insert(upload.clone());
     }
+    toward_ui::introduce(gateway, visitor, told, &parts.uri, outgoing.headers_mut());
     outgoing
 }
 

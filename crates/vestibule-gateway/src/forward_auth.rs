@@ -3,6 +3,8 @@
 //! It is served on a socket of its own, which browsers can't reach through the site: the answer holds an
 //! access token. Every answer but 200 with an identity is a refusal, and none of them is a 2xx.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -103,7 +105,7 @@ async fn judge(
     asked: &Asked,
     head: &Parts,
     has_cookie: bool,
-) -> Result<Session, Response> {
+) -> Result<Arc<Session>, Response> {
     let Original { method, path, uri, .. } = &asked.original;
     let (headers, site) = (&head.headers, &gateway.0.site);
     if matches!(*method, Method::TRACE | Method::CONNECT) {

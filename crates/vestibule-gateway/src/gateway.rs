@@ -143,7 +143,7 @@ impl Gateway {
     /// # Errors
     /// [`NoAnswer::SignedOut`] if there is no session, or the API says that it is over; then the visitor's
     /// cookie goes too.
-    pub async fn fresh(&self, visitor: &Visitor) -> Result<Session, NoAnswer> {
+    pub async fn fresh(&self, visitor: &Visitor) -> Result<Arc<Session>, NoAnswer> {
         for _ in 0..MOST_REFRESHES {
             let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
             let now = self.0.clock.now();
@@ -209,17 +209,17 @@ impl Gateway {
         request: http::Request<Bytes>,
     ) -> Result<Response, NoAnswer> {
         let (parts, body) = request.into_parts();
-        let request = http::Request::from_parts(parts, ());
-        self.ask(&self.api_way(), visitor, request, Payload::Held(body)).await
+        let head = || http::Request::from_parts(parts.clone(), ());
+        self.ask(&self.api_way(), visitor, head, Payload::Held(body)).await
     }
 
-    /// Asks an upstream for the visitor, with his token kept fresh. If it says that this one is dead, there is one
-    /// refresh and, if the body is held whole, one more try (GW-14, GW-20).
+    /// Asks an upstream for the visitor, with his token kept fresh, by a request with this `head`. If it says that the token
+    /// is dead, there is one refresh and, if the body is held whole, one more try (GW-14, GW-20).
     pub(crate) async fn ask(
         &self,
         way: &AskedBy<'_>,
         visitor: &Visitor,
-        request: http::Request<()>,
+        head: impl Fn() -> http::Request<()>,
         payload: Payload,
     ) -> Result<Response, NoAnswer> {
         let session = self.fresh(visitor).await?;
@@ -229,13 +229,12 @@ impl Gateway {
             Payload::ToHold(body) => body.collect().await.map_err(|_| Outage::Broken)?.to_bytes(),
             // What can't be repeated goes out once.
             Payload::Streamed(body) => {
-                let mut request = request.map(|()| body);
-                self.dialect().attach(request.headers_mut(), &session.access);
-                return Ok(self.send_by(way, visitor, request).await?);
+                let request = head().map(|()| body);
+                return Ok(self.send_as(way, visitor, request, &session.access).await?);
             }
         };
-        let request = request.map(|()| body);
-        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        let request = || head().map(|()| body.clone());
+        let response = self.send_as(way, visitor, request(), &session.access).await?;
         if !self.is_worth_a_refresh(&session, &response, way.is_identity) {
             return Ok(response);
         }
@@ -252,7 +251,7 @@ impl Gateway {
         }
         self.renew(visitor, &session).await?;
         let session = visitor.session().ok_or(NoAnswer::SignedOut)?;
-        let response = self.send_as(way, visitor, &request, &session.access).await?;
+        let response = self.send_as(way, visitor, request(), &session.access).await?;
         if way.is_identity
             && response.status() == StatusCode::UNAUTHORIZED
             && self.is_nobody(visitor, &session.access).await?
@@ -282,7 +281,7 @@ impl Gateway {
     /// alone is that route's own affair, and no reason to sign anybody out (CK-09).
     async fn is_nobody(&self, visitor: &Visitor, access: &Token<Access>) -> Result<bool, Outage> {
         let Some(request) = self.dialect().me() else { return Ok(false) };
-        let response = self.send_as(&self.api_way(), visitor, &request, access).await?;
+        let response = self.send_as(&self.api_way(), visitor, request, access).await?;
         Ok(response.status() == StatusCode::UNAUTHORIZED)
     }
 
@@ -333,7 +332,7 @@ impl Gateway {
     pub async fn reload_user(&self, visitor: &Visitor) -> Result<Account, NoAnswer> {
         let session = self.fresh(visitor).await?;
         // What an API does not tell is as it was at the login.
-        let Some(answer) = self.who(visitor).await? else { return Ok(session.user.into()) };
+        let Some(answer) = self.who(visitor).await? else { return Ok(session.user.clone().into()) };
         let account = self.dialect().account_in(&answer).ok_or(Outage::Failing)?;
         let session = visitor.session().unwrap_or(session);
         let changed = &self.0.toward_ui.changed;
@@ -342,7 +341,10 @@ impl Gateway {
             false => changed.forget(&session.sid),
         }
         if session.user != account.snapshot() {
-            visitor.replace(Session { user: account.snapshot(), ..session }, self.0.clock.now());
+            visitor.replace(
+                Session { user: account.snapshot(), ..Session::clone(&session) },
+                self.0.clock.now(),
+            );
         }
         Ok(account)
     }
@@ -365,10 +367,10 @@ impl Gateway {
         &self,
         way: &AskedBy<'_>,
         visitor: &Visitor,
-        request: &http::Request<Bytes>,
+        request: http::Request<impl Into<Body>>,
         access: &Token<Access>,
     ) -> Result<Response, Outage> {
-        let mut request = request.clone().map(Body::from);
+        let mut request = request.map(Into::into);
         self.dialect().attach(request.headers_mut(), access);
         self.send_by(way, visitor, request).await
     }

@@ -1,7 +1,7 @@
 //! Signing in, up and out.
 
 use std::mem::take;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -133,7 +133,7 @@ impl Gateway {
     /// Ends a session that is in nobody's cookie. The FastAPI backend makes the same tokens twice in a second: then they
     /// are the visitor's own, and stay.
     pub(crate) async fn discard(&self, visitor: &Visitor, session: Session) {
-        let is_own = |own: Session| {
+        let is_own = |own: Arc<Session>| {
             own.access == session.access || own.refresh.is_some() && own.refresh == session.refresh
         };
         if visitor.session().is_some_and(is_own) {
@@ -155,7 +155,7 @@ impl Gateway {
         let dialect = self.dialect();
         if let Some(request) = dialect.me() {
             let answer = Answer::read(
-                self.send_as(&self.api_way(), visitor, &request, &tokens.access).await?,
+                self.send_as(&self.api_way(), visitor, request, &tokens.access).await?,
             )
             .await?;
             return dialect.account_in(&answer).ok_or(Outage::Failing);
@@ -219,7 +219,7 @@ impl Gateway {
         self.end(&session);
         counts::ended("signed_out");
         visitor.end(self.0.clock.now());
-        self.tell_of_end(visitor, session).await;
+        self.tell_of_end(visitor, Session::clone(&session)).await;
     }
 
     /// Tells the API that a session has ended.

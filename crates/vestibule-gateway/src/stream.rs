@@ -27,7 +27,7 @@ pub(crate) type Over = BoxFuture<'static, ()>;
 /// Comes true when `session` has ended, wherever that was, or the server is about to (RV-10, F26).
 pub(crate) fn over(
     gateway: &Gateway,
-    session: Option<Session>,
+    session: Option<Arc<Session>>,
     stopping: Option<Stopping>,
 ) -> Over {
     let session_is_over = {

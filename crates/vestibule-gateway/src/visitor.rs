@@ -29,7 +29,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct State {
-    session: Option<Session>,
+    session: Option<Arc<Session>>,
     change: SessionChange,
     changed_at: i64,
 }
@@ -43,12 +43,14 @@ impl Visitor {
         hint: String,
         now: i64,
     ) -> Self {
-        Self::of(State { session, change, changed_at: now }, address, headers, hint, false)
+        let state = State { session: session.map(Arc::new), change, changed_at: now };
+        Self::of(state, address, headers, hint, false)
     }
 
     /// Somebody for whom server code of a UI asks: who it is was shown in another way, and no answer sets a cookie.
     pub(crate) fn guest(session: Session, address: IpAddr, headers: &HeaderMap, now: i64) -> Self {
-        let state = State { session: Some(session), change: SessionChange::Keep, changed_at: now };
+        let session = Some(Arc::new(session));
+        let state = State { session, change: SessionChange::Keep, changed_at: now };
         Self::of(state, address, headers, String::new(), true)
     }
 
@@ -71,7 +73,7 @@ impl Visitor {
     }
 
     /// The session as it stands now; `None` when signed out.
-    pub fn session(&self) -> Option<Session> {
+    pub fn session(&self) -> Option<Arc<Session>> {
         self.state().session.clone()
     }
 
@@ -84,7 +86,7 @@ impl Visitor {
     /// This session is the visitor's from now on.
     pub(crate) fn replace(&self, session: Session, now: i64) {
         let change = SessionChange::Replace(session.clone());
-        *self.state() = State { session: Some(session), change, changed_at: now };
+        *self.state() = State { session: Some(Arc::new(session)), change, changed_at: now };
     }
 
     /// The visitor is signed out from now on.

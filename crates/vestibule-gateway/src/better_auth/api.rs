@@ -1,5 +1,7 @@
 //! What the API is asked for a call, and what its refusals mean to the client.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
@@ -22,7 +24,7 @@ impl Call {
     ///
     /// # Errors
     /// [`Refusal`] if nobody is signed in, or the API does not say.
-    pub(super) async fn account(&self) -> Result<(Account, Session), Refusal> {
+    pub(super) async fn account(&self) -> Result<(Account, Arc<Session>), Refusal> {
         let account = self.gateway.reload_user(&self.visitor).await?;
         let session = self.visitor.session().ok_or(Refusal::UNAUTHORIZED)?;
         Ok((account, session))

@@ -46,7 +46,7 @@ async fn delete_by_password(call: &Call, account: &Account, password: &str) -> R
     let request = call.request(Method::DELETE, &account.path(), None);
     let way = call.gateway.api_way();
     let deleted = async {
-        let response = call.gateway.send_as(&way, &call.visitor, &request, &proof.access).await?;
+        let response = call.gateway.send_as(&way, &call.visitor, request, &proof.access).await?;
         done(call, &meant(Answer::read(response).await?)?)
     };
     let deleted = deleted.await;

@@ -97,7 +97,7 @@ fn signed_in(call: &Call, account: &Account, address: Option<&str>) -> Response 
 /// `token` and `user` of whoever is signed in now.
 pub(super) fn token_and_user(call: &Call, account: &Account) -> [(String, Value); 2] {
     let session = call.visitor.session();
-    let token = session.as_ref().map(shape::handle);
+    let token = session.as_deref().map(shape::handle);
     let began = session.map_or_else(|| call.gateway.0.clock.now(), |session| session.began);
     [("token".to_owned(), token.into()), ("user".to_owned(), shape::user(account, began))]
 }

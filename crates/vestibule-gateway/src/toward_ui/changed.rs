@@ -50,7 +50,7 @@ pub(crate) fn catch_up(gateway: &Gateway, visitor: &Visitor) {
     let Some(session) = visitor.session() else { return };
     let Some(user) = gateway.0.toward_ui.changed.of(&session.sid, now) else { return };
     if user != session.user {
-        visitor.replace(Session { user, ..session }, now);
+        visitor.replace(Session { user, ..Session::clone(&session) }, now);
     }
 }
 

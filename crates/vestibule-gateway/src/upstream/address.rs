@@ -206,7 +206,7 @@ impl Address {
                 Err(why) => return Err(Failed { why, unsent: Some(request) }),
             };
             let again = if is_kept { repeatable(&request) } else { None };
-            let failed = match self.ask_on(connection, request, errand).await {
+            let failed = match self.ask_on(connection, changes, request, errand).await {
                 Ok(asked) => return Ok(asked),
                 Err(failed) => failed,
             };
@@ -223,6 +223,7 @@ impl Address {
     async fn ask_on(
         &self,
         connection: Leased,
+        changes: bool,
         request: Request,
         errand: &Errand,
     ) -> Result<Asked, Failed> {
@@ -232,7 +233,10 @@ impl Address {
         let (upload, patience) = (&errand.upload, errand.patience);
         let (answer, line) = match connection {
             Leased::H1(mut lone) => {
-                let answer = upload.wait(patience, lone.sender.try_send_request(request)).await;
+                if changes || !request.body().is_end_stream() {
+                    lone.run();
+                }
+                let answer = upload.wait(patience, lone.send(request)).await;
                 (answer, Line::Lone(lone))
             }
             Leased::H2(mut sender, share) => {

@@ -20,14 +20,15 @@ use tower::Service as _;
 
 use super::Outage;
 use super::listening::Listening;
+use super::lone::Line;
 use super::spec::{InvalidUpstream, Target, UpstreamSpec, Wire};
 
 /// Time for a connection, TLS included (RL-05).
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// A new connection, ready for a request.
+/// A new connection, ready for a request; nobody drives one of HTTP/1.1 yet.
 pub(super) enum Connection {
-    H1(http1::SendRequest<Body>),
+    H1(http1::SendRequest<Body>, Line),
     H2(http2::SendRequest<Body>),
 }
 
@@ -107,12 +108,12 @@ async fn h1<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     stream: S,
 ) -> Result<Connection, Error> {
     let (sender, connection) = http1::handshake(TokioIo::new(Listening::new(stream))).await?;
-    tokio::spawn(async move {
+    let line = async move {
         if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(%error, "a connection to an upstream ended early");
         }
-    });
-    Ok(Connection::H1(sender))
+    };
+    Ok(Connection::H1(sender, Box::pin(line)))
 }
 
 /// How often a quiet HTTP/2 connection is tried, and how long that may take.

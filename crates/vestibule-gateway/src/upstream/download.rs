@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::pool::{Lone, Pool};
+use super::lone::Lone;
+use super::pool::Pool;
 use crate::headers;
 
 pub(super) struct Download {
@@ -47,7 +48,7 @@ pub(super) enum Line {
     Lone(Lone),
     /// The same, for the last time: after a 500, uvicorn hangs up without having said so, and what meets that end may
     /// not be sent again.
-    Last(#[expect(dead_code, reason = "open as long as it is held")] Lone),
+    Last(Lone),
     /// A share of one.
     Shared(#[expect(dead_code, reason = "counts as long as it is held")] Arc<()>),
 }
@@ -66,6 +67,22 @@ impl Download {
         if let Some(Held { line: Line::Lone(lone), pool, .. }) = self.held.take() {
             pool.give_back(lone);
         }
+    }
+
+    /// What has come, or has come meanwhile on a connection that nobody else drives.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let Some(Held { line: Line::Lone(lone) | Line::Last(lone), .. }) = &mut self.held else {
+            return frame;
+        };
+        if frame.is_ready() {
+            return frame;
+        }
+        lone.drive(context);
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_silent_for_too_long(&mut self, context: &mut Context<'_>) -> bool {
@@ -92,7 +109,7 @@ impl HttpBody for Download {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = match Pin::new(&mut self.body).poll_frame(context) {
+        let frame = match self.poll_next(context) {
             Poll::Ready(frame) => frame,
             Poll::Pending if self.is_silent_for_too_long(context) => {
                 tracing::warn!("an upstream stopped in the middle of an answer");

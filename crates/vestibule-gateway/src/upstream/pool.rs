@@ -4,17 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use tokio::time::Instant;
 
 use super::Outage;
 use super::connect::{Connection, Connector};
+use super::lone::{LIFE, Lone};
 
 /// Next.js closes idle connections after 5 s; whoever is older loses the race (contract: Next.js, N14).
 const IDLE: Duration = Duration::from_secs(4);
-
-/// How long a connection takes new requests: so long an upstream is still asked where its name led before (F29).
-const LIFE: Duration = Duration::from_secs(60);
 
 /// Most connections kept to one address (RL-07).
 const MOST_IDLE: usize = 512;
@@ -24,15 +22,17 @@ const MOST_STREAMS: usize = 100;
 
 pub(super) struct Pool {
     connector: Connector,
-    /// The one that was used last is at the end, and is used next.
-    idle: Mutex<Vec<Idle>>,
+    kept: Mutex<Kept>,
     shared: Mutex<Vec<Shared>>,
 }
 
-/// A connection of HTTP/1.1, for one request at a time.
-pub(super) struct Lone {
-    pub(super) sender: http1::SendRequest<Body>,
-    made: Instant,
+/// Connections of HTTP/1.1 that nobody uses.
+#[derive(Default)]
+struct Kept {
+    /// The one that was used last is at the end, and is used next.
+    idle: Vec<Idle>,
+    /// Whether a task lets go of those that are not used.
+    is_tidied: bool,
 }
 
 struct Idle {
@@ -56,7 +56,7 @@ pub(super) enum Leased {
 
 impl Pool {
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, idle: Mutex::default(), shared: Mutex::default() }
+        Self { connector, kept: Mutex::default(), shared: Mutex::default() }
     }
 
     /// A connection, and whether it was there already: then its server may just have closed it. One that `changes` to
@@ -66,8 +66,9 @@ impl Pool {
             return Ok((kept, true));
         }
         let made = Instant::now();
-        match self.connector.connect(changes).await? {
-            Connection::H1(sender) => Ok((Leased::H1(Lone { sender, made }), false)),
+        // Boxed, so that a request which needs none has no room for it: it takes 8 KiB, and is rare.
+        match Box::pin(self.connector.connect(changes)).await? {
+            Connection::H1(sender, line) => Ok((Leased::H1(Lone::new(sender, line, made)), false)),
             Connection::H2(sender) => {
                 let streams = Arc::new(());
                 let leased = Leased::H2(sender.clone(), streams.clone());
@@ -87,8 +88,8 @@ impl Pool {
             return Some(Leased::H2(sender.clone(), streams.clone()));
         }
         drop(shared);
-        let mut idle = lock(&self.idle);
-        while let Some(Idle { lone, since }) = idle.pop() {
+        let idle = &mut lock(&self.kept).idle;
+        while let Some(Idle { mut lone, since }) = idle.pop() {
             if now - since > IDLE {
                 idle.clear();
             } else if lone.is_of_use(now) {
@@ -100,31 +101,45 @@ impl Pool {
 
     /// Keeps a connection whose answer has been read to its end.
     pub(super) fn give_back(self: &Arc<Self>, mut lone: Lone) {
-        if lone.sender.is_ready() {
+        if lone.is_ready() {
             return self.keep(lone);
         }
         let pool = self.clone();
         tokio::spawn(async move {
-            if lone.sender.ready().await.is_ok() {
+            if lone.is_ready_again().await {
                 pool.keep(lone);
             }
         });
     }
 
-    fn keep(&self, lone: Lone) {
+    fn keep(self: &Arc<Self>, mut lone: Lone) {
         let now = Instant::now();
-        let mut idle = lock(&self.idle);
-        let old = idle.iter().take_while(|idle| now - idle.since > IDLE).count();
-        idle.drain(..old);
-        if idle.len() < MOST_IDLE && lone.is_of_use(now) {
-            idle.push(Idle { lone, since: now });
+        if !lone.is_of_use(now) {
+            return;
+        }
+        let mut kept = lock(&self.kept);
+        if kept.idle.len() < MOST_IDLE {
+            kept.idle.push(Idle { lone, since: now });
+        }
+        if !std::mem::replace(&mut kept.is_tidied, true) {
+            tokio::spawn(self.clone().tidy());
         }
     }
-}
 
-impl Lone {
-    fn is_of_use(&self, now: Instant) -> bool {
-        self.sender.is_ready() && now - self.made < LIFE
+    /// Lets go of connections that were not used for too long, until there are none: on one that nobody drives, nobody
+    /// notices that its server has.
+    async fn tidy(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let now = Instant::now();
+            let mut kept = lock(&self.kept);
+            let old = kept.idle.iter().take_while(|idle| now - idle.since > IDLE).count();
+            kept.idle.drain(..old);
+            kept.is_tidied = !kept.idle.is_empty();
+            if !kept.is_tidied {
+                return;
+            }
+        }
     }
 }
 
