@@ -14,6 +14,7 @@ mod servers;
 mod stage;
 mod table;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +37,12 @@ enum Task {
     /// Does one piece so many times, and twice as many, between marks for callgrind.
     Piece { piece: pieces::Piece, times: usize, folder: PathBuf },
     /// Serves what the others are measured with.
-    Serve { kind: servers::Kind },
+    Serve {
+        kind: servers::Kind,
+        /// Where a relay passes on to.
+        #[arg(long)]
+        to: Option<SocketAddr>,
+    },
     /// Measures servers beside others, and prints a table with the goals.
     Measure(measure::Measure),
 }
@@ -46,7 +52,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Prepare { folder } => fixture::prepare(&folder).await,
         Task::Piece { piece, times, folder } => pieces::run(piece, times, &folder).await,
-        Task::Serve { kind } => servers::serve(kind).await,
+        Task::Serve { kind, to } => servers::serve(kind, to).await,
         Task::Measure(asked) => measure::measure(&asked).await,
     };
     match done {

@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::clock::{now, own_cpu};
 use crate::compare::{Effort, Side, compare};
 use crate::fixture;
-use crate::load::{Connection, Load};
+use crate::load::{Connection, Load, Target};
 use crate::peers::{Behind, PEERS};
 use crate::process::Server;
 use crate::raw::{self, Hasher};
@@ -143,6 +143,10 @@ fn proxies(
         effort,
         Goal::None,
     )?);
+    let (relay, address) = stage.bare_to("relay", Some(application))?;
+    let theirs = Side { server: &relay, target: Target { address, ..ours.target.clone() } };
+    told(compare(what, &ours, &theirs, effort, Goal::None)?);
+    drop(relay);
     for peer in &PEERS {
         crate::progress(&format!("starting {}", peer.name));
         let (server, target) = peer.start(programs, stage, &behind)?;

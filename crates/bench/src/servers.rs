@@ -1,7 +1,8 @@
 //! Servers to measure against, or to stand behind what is measured: a bare hyper, and a bare axum.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
@@ -10,10 +11,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 
 use crate::Failure;
 
@@ -27,15 +30,18 @@ pub(crate) enum Kind {
     Hyper,
     /// axum with one route: [`ANSWER`].
     Axum,
+    /// hyper's server and client, and nothing in between: what a proxy made of them takes at least.
+    Relay,
 }
 
 /// Serves on a free port of 127.0.0.1, whose address it prints first.
 #[expect(clippy::print_stdout, reason = "whoever started it reads the address")]
-pub(crate) async fn serve(kind: Kind) -> Result<(), Failure> {
+pub(crate) async fn serve(kind: Kind, to: Option<SocketAddr>) -> Result<(), Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", listener.local_addr()?);
     match kind {
         Kind::Hyper => answer_on(listener).await,
+        Kind::Relay => relay_on(listener, to.ok_or("--to says where to")?).await,
         Kind::Axum => {
             let json = [(CONTENT_TYPE, "application/json")];
             let router = Router::new().route("/api/v1/user/me", get(async move || (json, ANSWER)));
@@ -54,6 +60,34 @@ pub(crate) async fn answer_on(listener: TcpListener) -> Result<(), Failure> {
             .serve_connection(TokioIo::new(stream), service_fn(async |request| answer(&request)));
         tokio::spawn(serving);
     }
+}
+
+/// Passes on what comes on `listener`, on one connection to `to` for each.
+async fn relay_on(listener: TcpListener, to: SocketAddr) -> Result<(), Failure> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(relay(stream, to));
+    }
+}
+
+async fn relay(stream: TcpStream, to: SocketAddr) -> Result<(), Failure> {
+    let upstream = TcpStream::connect(to).await?;
+    upstream.set_nodelay(true)?;
+    let (sender, connection) = client::handshake(TokioIo::new(upstream)).await?;
+    tokio::spawn(connection);
+    // One request at a time: nobody waits for it.
+    let sender = Arc::new(Mutex::new(sender));
+    let pass = service_fn(move |request: http::Request<Incoming>| {
+        let sender = sender.clone();
+        async move {
+            let mut sender = sender.lock().await;
+            sender.ready().await?;
+            sender.send_request(request).await
+        }
+    });
+    http1::Builder::new().serve_connection(TokioIo::new(stream), pass).await?;
+    Ok(())
 }
 
 fn answer(request: &http::Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -44,8 +44,17 @@ impl Stage {
 
     /// One of [`crate::servers::Kind`].
     pub(crate) fn bare(&self, kind: &str) -> Result<(Server, SocketAddr), Failure> {
+        self.bare_to(kind, None)
+    }
+
+    /// One of them that passes on to `to`.
+    pub(crate) fn bare_to(
+        &self,
+        kind: &str,
+        to: Option<SocketAddr>,
+    ) -> Result<(Server, SocketAddr), Failure> {
         let mut command = Command::new(self.build.join("vestibule-bench"));
-        command.args(["serve", kind]);
+        command.args(["serve", kind]).args(to.map(|to| format!("--to={to}")));
         Server::announced(&format!("bare {kind}"), command)
     }
 
