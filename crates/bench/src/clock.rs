@@ -11,6 +11,15 @@ pub(crate) fn now() -> Instant {
 
 /// What this thread has had of a processor.
 pub(crate) fn own_cpu() -> Duration {
-    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    spent(ClockId::ThreadCPUTime)
+}
+
+/// What all threads of this process have had.
+pub(crate) fn process_cpu() -> Duration {
+    spent(ClockId::ProcessCPUTime)
+}
+
+fn spent(clock: ClockId) -> Duration {
+    let spent = clock_gettime(clock);
     Duration::new(spent.tv_sec.unsigned_abs(), u32::try_from(spent.tv_nsec).unwrap_or_default())
 }

@@ -58,25 +58,37 @@ pub(crate) struct Tokens {
 /// Makes account and session in `folder`, which takes a password hash or two.
 pub(crate) async fn prepare(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
-    let (api, router) = api(folder, &Clock::stopped_at(NOW)).await?;
+    let (api, app) = api(folder, &Clock::stopped_at(NOW)).await?;
+    register(&app).await?;
+    let Tokens { access, refresh } = login(&app).await?;
+    fs::write(folder.join(TOKENS), json!({"access": access, "refresh": refresh}).to_string())?;
+    api.close().await;
+    Ok(())
+}
+
+/// Makes the account.
+pub(crate) async fn register(app: &App) -> Result<(), Failure> {
     let person = json!({"name": "Ada Lovelace", "email": "ada@example.com",
         "username": PERSON[0].1, "password": PERSON[1].1});
     let register = Request::post("/api/v1/user").header(CONTENT_TYPE, "application/json");
-    let answer = router.clone().oneshot(register.body(Body::from(person.to_string()))?).await?;
-    if answer.status().as_u16() != 201 {
-        return Err(format!("an account can't be made: {}", answer.status()).into());
+    let answer = app.clone().oneshot(register.body(Body::from(person.to_string()))?).await?;
+    match answer.status().as_u16() {
+        201 => Ok(()),
+        status => Err(format!("an account can't be made: {status}").into()),
     }
+}
+
+/// Begins a session.
+pub(crate) async fn login(app: &App) -> Result<Tokens, Failure> {
     let form = format!("username={}&password={}", PERSON[0].1, PERSON[1].1);
     let login = Request::post("/api/v1/login")
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(form))?;
-    let answer = router.oneshot(login).await?;
+    let answer = app.clone().oneshot(login).await?;
     let refresh = refresh_cookie(answer.headers())?;
     let body: Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
     let access = body["access_token"].as_str().ok_or("the login has no access token")?;
-    fs::write(folder.join(TOKENS), json!({"access": access, "refresh": refresh}).to_string())?;
-    api.close().await;
-    Ok(())
+    Ok(Tokens { access: access.to_owned(), refresh })
 }
 
 /// The tokens that [`prepare`] left in `folder`.
@@ -96,7 +108,12 @@ pub(crate) fn refresh_cookie(headers: &HeaderMap) -> Result<String, Failure> {
 
 /// The API on the database in `folder`.
 pub(crate) async fn api(folder: &Path, clock: &Clock) -> Result<(Api, App), Failure> {
-    let store = Store::open(&Database::Sqlite(folder.join(DATABASE))).await?;
+    api_on(&Database::Sqlite(folder.join(DATABASE)), clock).await
+}
+
+/// The API on `database`.
+pub(crate) async fn api_on(database: &Database, clock: &Clock) -> Result<(Api, App), Failure> {
+    let store = Store::open(database).await?;
     let settings = ApiSettings { throttle: false, ..ApiSettings::default() };
     let keys = Secret::from_random([7; 32]).into();
     Ok(wiring::api(store, keys, settings, clock.clone()).await?)

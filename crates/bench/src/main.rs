@@ -1,6 +1,7 @@
 //! How fast Vestibule is: pieces of it alone, the whole beside others, and what the machine could do at best.
 //! `cargo xtask bench` builds and runs this; docs/performance.md says how to read it.
 
+mod better_auth;
 mod clock;
 mod compare;
 mod fixture;
@@ -10,6 +11,7 @@ mod peers;
 mod pieces;
 mod process;
 mod raw;
+mod refresh;
 mod servers;
 mod stage;
 mod table;

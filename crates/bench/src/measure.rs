@@ -11,6 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use vestibule_testbed::fastapi;
 
 use crate::Failure;
+use crate::better_auth;
 use crate::clock::{now, own_cpu};
 use crate::compare::{Effort, Side, compare};
 use crate::fixture;
@@ -18,6 +19,7 @@ use crate::load::{Connection, Load, Target};
 use crate::peers::{Behind, PEERS};
 use crate::process::Server;
 use crate::raw::{self, Hasher};
+use crate::refresh;
 use crate::stage::{self, Stage, access_token, cookies, get, register};
 use crate::table::{Goal, HEAD, Row, Spread};
 
@@ -61,6 +63,8 @@ enum What {
     Pieces,
     Proxies,
     Api,
+    Sessions,
+    Refresh,
     Memory,
 }
 
@@ -94,6 +98,8 @@ pub(crate) async fn measure(asked: &Measure) -> Result<(), Failure> {
             }
             What::Proxies => proxies(&stage, asked.peers.as_deref(), effort, &mut told)?,
             What::Api => api(&stage, effort, &mut told)?,
+            What::Sessions => better_auth::sessions(&stage, effort, &mut told)?,
+            What::Refresh => refresh::refreshes(&stage, effort.rounds, &mut told).await?,
             What::Memory => memory(&stage, effort, &mut told)?,
         }
     }

@@ -99,8 +99,8 @@ impl Stage {
         Ok((server, local(port)))
     }
 
-    /// Gateway and API in one.
-    pub(crate) fn both(&self) -> Result<(Server, SocketAddr), Failure> {
+    /// Gateway and API in one: the site's address, and the API's.
+    pub(crate) fn both(&self) -> Result<(Server, SocketAddr, SocketAddr), Failure> {
         let [port, api, metrics] = free_ports();
         let mut command = self.vestibule("", metrics)?;
         command.args([
@@ -111,7 +111,7 @@ impl Stage {
         ]);
         let server =
             Server::start("both", command, self.log("both")?, &get(local(port), "/health", ""))?;
-        Ok((server, local(port)))
+        Ok((server, local(port), local(api)))
     }
 
     fn vestibule(&self, role: &str, metrics: u16) -> Result<Command, Failure> {

@@ -7,7 +7,8 @@ use crate::command::{Failure, cargo, command, run};
 use crate::{peers, steps, tools};
 
 /// What is measured, in this order; names for `--only`.
-const MEASUREMENTS: [&str; 5] = ["instructions", "pieces", "proxies", "api", "memory"];
+const MEASUREMENTS: [&str; 7] =
+    ["instructions", "pieces", "proxies", "api", "sessions", "refresh", "memory"];
 
 /// How often each piece is counted: it hardly varies.
 const COUNTS: usize = 3;
@@ -23,8 +24,9 @@ pub(crate) struct Bench {
     #[arg(long)]
     check: bool,
     /// One measurement alone; may be repeated. instructions: of each piece, by valgrind. pieces: token and cookie beside the raw
-    /// cryptography. proxies: the gateway beside others. api: /user/me and login, and /user/me and the gateway during a flood of logins. memory: idle,
-    /// of idle connections, and CPU until the first answer
+    /// cryptography. proxies: the gateway beside others. api: /user/me and login, and /user/me and the gateway during a flood of logins. sessions:
+    /// get-session beside Better Auth on Node. refresh: rotating refreshes on SQLite and PostgreSQL, and their writes. memory: idle, of idle
+    /// connections, and CPU until the first answer
     #[arg(long, value_name = "NAME", value_parser = MEASUREMENTS)]
     only: Vec<String>,
     /// How often each is measured, in turns; goals count from 7 on
