@@ -4,13 +4,17 @@
 mod clock;
 mod compare;
 mod fixture;
+mod hour;
 mod load;
 mod measure;
+mod million;
+mod nodes;
 mod peers;
 mod pieces;
 mod process;
 mod raw;
 mod servers;
+mod size;
 mod stage;
 mod table;
 
