@@ -5,14 +5,18 @@ mod better_auth;
 mod clock;
 mod compare;
 mod fixture;
+mod hour;
 mod load;
 mod measure;
+mod million;
+mod nodes;
 mod peers;
 mod pieces;
 mod process;
 mod raw;
 mod refresh;
 mod servers;
+mod size;
 mod stage;
 mod table;
 

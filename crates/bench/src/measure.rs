@@ -15,11 +15,15 @@ use crate::better_auth;
 use crate::clock::{now, own_cpu};
 use crate::compare::{Effort, Side, compare};
 use crate::fixture;
+use crate::hour;
 use crate::load::{Connection, Load, Target};
+use crate::million;
+use crate::nodes;
 use crate::peers::{Behind, PEERS};
 use crate::process::Server;
 use crate::raw::{self, Hasher};
 use crate::refresh;
+use crate::size;
 use crate::stage::{self, Stage, access_token, cookies, get, register};
 use crate::table::{Goal, HEAD, Row, Spread};
 
@@ -52,6 +56,9 @@ pub(crate) struct Measure {
     seconds: f64,
     #[arg(long)]
     rate: f64,
+    /// How long `hour` lasts.
+    #[arg(long)]
+    minutes: u32,
     /// Whether goals that are not met are a failure.
     #[arg(long)]
     check: bool,
@@ -66,6 +73,17 @@ enum What {
     Sessions,
     Refresh,
     Memory,
+    Nodes,
+    Size,
+    Million,
+    Hour,
+}
+
+impl What {
+    /// Whether it is done only where it is asked for by name.
+    fn is_long(self) -> bool {
+        matches!(self, Self::Million | Self::Hour)
+    }
 }
 
 /// Measures what is asked for and prints the table.
@@ -81,7 +99,8 @@ pub(crate) async fn measure(asked: &Measure) -> Result<(), Failure> {
     println!("{}\n\n{HEAD}", machine()?);
     let mut short = 0;
     for what in What::value_variants() {
-        if !asked.only.is_empty() && !asked.only.contains(what) {
+        let is_named = asked.only.contains(what);
+        if !is_named && (!asked.only.is_empty() || what.is_long()) {
             continue;
         }
         let mut told = |rows: Vec<Row>| {
@@ -101,6 +120,10 @@ pub(crate) async fn measure(asked: &Measure) -> Result<(), Failure> {
             What::Sessions => better_auth::sessions(&stage, effort, &mut told)?,
             What::Refresh => refresh::refreshes(&stage, effort.rounds, &mut told).await?,
             What::Memory => memory(&stage, effort, &mut told)?,
+            What::Nodes => nodes::nodes(&stage, effort, &mut told)?,
+            What::Size => told(size::size(&asked.build)?),
+            What::Million => million::million(&stage, effort, &mut told).await?,
+            What::Hour => hour::hour(&stage, asked.minutes, effort, &mut told)?,
         }
     }
     println!("\n{}", machine()?);

@@ -60,9 +60,20 @@ impl Stage {
 
     /// The API, with access log and metrics, and one account.
     pub(crate) fn api(&self) -> Result<(Server, SocketAddr), Failure> {
+        let [metrics] = free_ports();
+        self.api_on(&self.folder.join(format!("data-{metrics}")), None)
+    }
+
+    /// The same with its data in `folder`, or in a database of PostgreSQL.
+    pub(crate) fn api_on(
+        &self,
+        folder: &Path,
+        postgres: Option<&str>,
+    ) -> Result<(Server, SocketAddr), Failure> {
         let [port, metrics] = free_ports();
-        let mut command = self.vestibule("api", metrics)?;
+        let mut command = self.vestibule("api", metrics, folder)?;
         command.args(["--api-listen", &local(port).to_string(), "--throttle", "off"]);
+        command.envs(postgres.map(|url| ("DATABASE_URL", url)));
         let server =
             Server::start("the API", command, self.log("api")?, &get(local(port), "/health", ""))?;
         Ok((server, local(port)))
@@ -75,7 +86,8 @@ impl Stage {
         application: SocketAddr,
     ) -> Result<(Server, SocketAddr), Failure> {
         let [port, metrics] = free_ports();
-        let mut command = self.vestibule("gateway", metrics)?;
+        let data = self.folder.join(format!("data-{metrics}"));
+        let mut command = self.vestibule("gateway", metrics, &data)?;
         command.args([
             "--site-listen",
             &local(port).to_string(),
@@ -102,7 +114,8 @@ impl Stage {
     /// Gateway and API in one: the site's address, and the API's.
     pub(crate) fn both(&self) -> Result<(Server, SocketAddr, SocketAddr), Failure> {
         let [port, api, metrics] = free_ports();
-        let mut command = self.vestibule("", metrics)?;
+        let data = self.folder.join(format!("data-{metrics}"));
+        let mut command = self.vestibule("", metrics, &data)?;
         command.args([
             "--site-listen",
             &local(port).to_string(),
@@ -114,9 +127,8 @@ impl Stage {
         Ok((server, local(port), local(api)))
     }
 
-    fn vestibule(&self, role: &str, metrics: u16) -> Result<Command, Failure> {
-        let data = self.folder.join(format!("data-{metrics}"));
-        fs::create_dir_all(&data)?;
+    fn vestibule(&self, role: &str, metrics: u16, data: &Path) -> Result<Command, Failure> {
+        fs::create_dir_all(data)?;
         let mut command = Command::new(self.build.join("vestibule"));
         command.env_clear().env("VESTIBULE_SIGNING_KEY", SIGNING_KEY);
         command.args((!role.is_empty()).then_some(role)).arg("--data").arg(data);

@@ -2,13 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bench_build;
 use crate::bench_counts::{self, Limits};
 use crate::command::{Failure, cargo, command, run};
 use crate::{peers, steps, tools};
 
 /// What is measured, in this order; names for `--only`.
-const MEASUREMENTS: [&str; 7] =
-    ["instructions", "pieces", "proxies", "api", "sessions", "refresh", "memory"];
+const MEASUREMENTS: [&str; 12] = [
+    "instructions",
+    "pieces",
+    "proxies",
+    "api",
+    "sessions",
+    "refresh",
+    "memory",
+    "nodes",
+    "size",
+    "million",
+    "hour",
+    "build",
+];
+
+/// Those that are done only where they are asked for by name.
+const LONG: [&str; 3] = ["million", "hour", "build"];
+
+/// Those that this program does itself; the others are in crates/bench.
+const OURS: [&str; 2] = ["instructions", "build"];
 
 /// How often each piece is counted: it hardly varies.
 const COUNTS: usize = 3;
@@ -25,8 +44,10 @@ pub(crate) struct Bench {
     check: bool,
     /// One measurement alone; may be repeated. instructions: of each piece, by valgrind. pieces: token and cookie beside the raw
     /// cryptography. proxies: the gateway beside others. api: /user/me and login, and /user/me and the gateway during a flood of logins. sessions:
-    /// get-session beside Better Auth on Node. refresh: rotating refreshes on SQLite and PostgreSQL, and their writes. memory: idle, of idle
-    /// connections, and CPU until the first answer
+    /// get-session beside Better Auth on Node. refresh: rotating refreshes on SQLite and PostgreSQL, and their writes. memory: idle,
+    /// of idle connections, and CPU until the first answer. nodes: one, two and three API nodes on one PostgreSQL, and gateways in front of them.
+    /// size: of the program. Only where asked for by name: million: users and ended sessions, beside a thousand. hour: memory
+    /// after an hour of load. build: how long the program takes to build, from nothing and after a change
     #[arg(long, value_name = "NAME", value_parser = MEASUREMENTS)]
     only: Vec<String>,
     /// How often each is measured, in turns; goals count from 7 on
@@ -38,6 +59,9 @@ pub(crate) struct Bench {
     /// Requests a second at the fixed rate
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
+    /// How long the load of `hour` lasts
+    #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
     /// Write the counted instructions down as the new limits (tests/bench/instructions.txt)
     #[arg(long)]
     update: bool,
@@ -46,7 +70,13 @@ pub(crate) struct Bench {
 /// Measures what `asked` names.
 pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
     let build = built(top)?;
-    let wanted = |name: &str| asked.only.is_empty() || asked.only.iter().any(|only| only == name);
+    let wanted = |name: &str| match asked.only.is_empty() {
+        true => !LONG.contains(&name),
+        false => asked.only.iter().any(|only| only == name),
+    };
+    if wanted("build") {
+        bench_build::times(top)?;
+    }
     if wanted("instructions") {
         tools::valgrind()?;
         let limits = match (asked.update, asked.check) {
@@ -56,7 +86,7 @@ pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
         };
         bench_counts::count(&build.join("vestibule-bench"), COUNTS, limits, top)?;
     }
-    match MEASUREMENTS[1..].iter().any(|name| wanted(name)) {
+    match MEASUREMENTS.iter().any(|name| !OURS.contains(name) && wanted(name)) {
         true => beside(asked, &build, top),
         false => Ok(()),
     }
@@ -79,7 +109,8 @@ fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
     measure.arg("--build").arg(build);
     measure.args(["--rounds", &asked.rounds.to_string()]);
     measure.args(["--seconds", &asked.seconds.to_string(), "--rate", &asked.rate.to_string()]);
-    let only = asked.only.iter().filter(|only| *only != "instructions");
+    measure.args(["--minutes", &asked.minutes.to_string()]);
+    let only = asked.only.iter().filter(|only| !OURS.contains(&only.as_str()));
     measure.args(only.flat_map(|only| ["--only", only]));
     measure.args(asked.check.then_some("--check"));
     run(measure)

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
 mod bench;
+mod bench_build;
 mod bench_counts;
 mod better_auth;
 mod boundaries;
