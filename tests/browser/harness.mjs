@@ -15,7 +15,9 @@ import { launch, startForeign, startReal, startStage, startUi } from "./servers.
  * @typedef {import("playwright-core").Response} Response
  * @typedef {import("playwright-core").BrowserContextOptions} BrowserOptions
  * @typedef {{ response: Response, body: Promise<Buffer | null> }} Answer
- * @typedef {{ answers: Answer[], failed: string[], console: string[], violations: string[], errors: string[] }} Seen
+ * @typedef {{ answers: Answer[], failed: string[], console: string[], violations: string[], errors: string[] }} Seen where an answer has no
+ *   body, or the page went on before it was asked for, that is `null`
+ * @typedef {{ url: string, text: string }} Told a body, whatever the page did then
  */
 
 const LONGEST = 10_000;
@@ -53,7 +55,38 @@ export async function open(site, options) {
     if (text.includes("Content Security Policy")) seen.violations.push(text);
   });
   context.on("weberror", (error) => seen.errors.push(String(error.error())));
-  return { context, seen, page: await context.newPage() };
+  /** @type {Promise<(() => Promise<Told[]>)>[]} */
+  const listening = [];
+  context.on("page", (page) => listening.push(listen(page)));
+  const page = await context.newPage();
+  await Promise.all(listening);
+  /** Every body that has come whole until now. */
+  const told = async () => (await Promise.all(listening.map(async (bodies) => (await bodies)()))).flat();
+  return { context, seen, told, page };
+}
+
+/** How much of what a tab is told is kept, all in all and of one answer, in bytes. */
+const KEPT = { maxTotalBufferSize: 64 << 20, maxResourceBufferSize: 16 << 20 };
+
+/** Listens to what a tab is told. Chromium keeps it outside of the page: with the page itself goes whatever nobody has asked for yet.
+ * @param {Page} page
+ * @returns what answers the bodies that have come whole until then */
+async function listen(page) {
+  const tab = await page.context().newCDPSession(page);
+  /** @type {Map<string, string>} */
+  const urls = new Map();
+  /** @type {Promise<Told>[]} */
+  const bodies = [];
+  tab.on("Network.responseReceived", ({ requestId, response }) => urls.set(requestId, response.url));
+  tab.on("Network.loadingFinished", ({ requestId }) => {
+    const url = urls.get(requestId) ?? "";
+    const text = tab.send("Network.getResponseBody", { requestId }).then(({ body, base64Encoded }) => (base64Encoded ? Buffer.from(body, "base64").toString() : body));
+    // Without one: a download, and what came when the tab was closed.
+    bodies.push(text.catch(() => "").then((text) => ({ url, text })));
+  });
+  await tab.send("Network.configureDurableMessages", KEPT);
+  await tab.send("Network.enable", KEPT);
+  return () => Promise.all(bodies);
 }
 
 /** Closes a profile, and with it settles every call that its tabs were asked: those that never answered fail.

@@ -1,7 +1,6 @@
 // @ts-check
 import assert from "node:assert/strict";
 
-import { close } from "../browser/harness.mjs";
 import { enrol } from "../browser/people.mjs";
 import { hasToken, inReach } from "../browser/secrets.mjs";
 import { startStage } from "../browser/servers.mjs";
@@ -99,7 +98,7 @@ journey("CK-12: a cookie that another site sealed is none here", {}, async ({ pa
 /** Names of the dashboard's pages, and where below it they are. */
 const TABS = /** @type {const} */ ([["Overview", ""], ["Profile", "/profile"], ["Stream", "/stream"], ["Upload", "/upload"], ["Parallel", "/parallel"]]);
 
-journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cache", {}, async ({ page, stage, seen, ada }) => {
+journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cache", {}, async ({ page, stage, seen, told, ada }) => {
   await signIn(page, ada);
   const values = new Set([(await sessionCookie(page))?.value]);
   for (const [, path] of TABS) {
@@ -139,9 +138,7 @@ journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cach
     const { "set-cookie": _, ...others } = headers;
     said.push(response.url(), JSON.stringify(others));
   }
-  // A body that is still on its way then never comes.
-  await close(page.context());
-  for (const { body } of seen.answers) said.push((await body)?.toString("utf8") ?? "");
+  for (const { text } of await told()) said.push(text);
   assert.ok(setting >= 3, "a sign-in, a refresh and a sign-out");
   assert.equal(values.size, 2);
   for (const text of said) {

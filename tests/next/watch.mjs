@@ -18,7 +18,7 @@ for (const [where, html] of /** @type {const} */ ([["in a page", `<p>${TOKEN}</p
 }
 
 journey("a profile closes while a document takes the place of another", { only: "a" }, async ({ stage }) => {
-  for (let rounds = 0; rounds < 10; rounds++) {
+  for (let rounds = 0; rounds < 5; rounds++) {
     const { context, page } = await open(stage.site, {});
     await page.goto("/hall.svg");
     // Fails as soon as the next document is there.
