@@ -15,15 +15,21 @@ import { launch, startForeign, startReal, startStage, startUi } from "./servers.
  * @typedef {import("playwright-core").Response} Response
  * @typedef {import("playwright-core").BrowserContextOptions} BrowserOptions
  * @typedef {{ response: Response, body: Promise<Buffer | null> }} Answer
- * @typedef {{ answers: Answer[], failed: string[], console: string[], violations: string[], errors: string[] }} Seen
+ * @typedef {{ answers: Answer[], failed: string[], console: string[], violations: string[], errors: string[] }} Seen where an answer has no
+ *   body, or the page went on before it was asked for, that is `null`
+ * @typedef {{ url: string, text: string }} Told a body, whatever the page did then
  */
 
 const LONGEST = 10_000;
 
+/** The longest that a test may take, and that clearing away what it leaves behind may, in milliseconds: nothing is waited for for ever. */
+const TEST = { timeout: 60_000 };
+export const CLEARING = { timeout: 30_000 };
+
 /** @type {ReturnType<typeof launch> | undefined} */
 let launched;
 const browser = () => (launched ??= launch());
-after(async () => (await launched)?.close());
+after(async () => (await launched)?.close(), CLEARING);
 
 /** @typedef {Awaited<ReturnType<typeof open>>} Opened */
 
@@ -49,19 +55,60 @@ export async function open(site, options) {
     if (text.includes("Content Security Policy")) seen.violations.push(text);
   });
   context.on("weberror", (error) => seen.errors.push(String(error.error())));
-  return { context, seen, page: await context.newPage() };
+  /** @type {Promise<(() => Promise<Told[]>)>[]} */
+  const listening = [];
+  context.on("page", (page) => listening.push(listen(page)));
+  const page = await context.newPage();
+  await Promise.all(listening);
+  /** Every body that has come whole until now. */
+  const told = async () => (await Promise.all(listening.map(async (bodies) => (await bodies)()))).flat();
+  return { context, seen, told, page };
 }
 
-/** How long a profile may take to close, in milliseconds. */
-const FAREWELL = 10_000;
+/** How much of what a tab is told is kept, all in all and of one answer, in bytes. */
+const KEPT = { maxTotalBufferSize: 64 << 20, maxResourceBufferSize: 16 << 20 };
 
-/** Closes a profile, tab by tab: of one that is being loaded Chromium may never say that it is gone when all go at once, and now and then
- * not even so. Such a one goes with the browser.
+/** Listens to what a tab is told. Chromium keeps it outside of the page: with the page itself goes whatever nobody has asked for yet.
+ * @param {Page} page
+ * @returns what answers the bodies that have come whole until then */
+async function listen(page) {
+  const tab = await page.context().newCDPSession(page);
+  /** @type {Map<string, string>} */
+  const urls = new Map();
+  /** @type {Promise<Told>[]} */
+  const bodies = [];
+  tab.on("Network.responseReceived", ({ requestId, response }) => urls.set(requestId, response.url));
+  tab.on("Network.loadingFinished", ({ requestId }) => {
+    const url = urls.get(requestId) ?? "";
+    const text = tab.send("Network.getResponseBody", { requestId }).then(({ body, base64Encoded }) => (base64Encoded ? Buffer.from(body, "base64").toString() : body));
+    // Without one: a download, and what came when the tab was closed.
+    bodies.push(text.catch(() => "").then((text) => ({ url, text })));
+  });
+  await tab.send("Network.configureDurableMessages", KEPT);
+  await tab.send("Network.enable", KEPT);
+  return () => Promise.all(bodies);
+}
+
+/** Closes a profile, and with it settles every call that its tabs were asked: those that never answered fail.
  * @param {import("playwright-core").BrowserContext} context */
 export async function close(context) {
-  const closed = Promise.all(context.pages().map((page) => page.close())).then(() => context.close());
-  closed.catch(() => {});
-  await Promise.race([closed, delay(FAREWELL, undefined, { ref: false })]);
+  await Promise.all(context.pages().map(closeTab));
+  await context.close();
+}
+
+/** Closes a tab. `page.close` waits for ever if a document takes the place of another just then: Chromium answers that it closes the tab, and
+ * forgets it (https://crbug.com/536385539). The next request to close it is heard, and one too many does nothing.
+ * @param {import("playwright-core").Page} page */
+async function closeTab(page) {
+  const asking = await (await browser()).newBrowserCDPSession();
+  const tab = await page.context().newCDPSession(page);
+  const { targetInfo: { targetId } } = await tab.send("Target.getTargetInfo");
+  const closed = new Promise((resolve) => page.once("close", resolve));
+  while (!page.isClosed()) {
+    await asking.send("Target.closeTarget", { targetId }).catch(() => {});
+    await Promise.race([closed, delay(100)]);
+  }
+  await asking.detach();
 }
 
 /**
@@ -78,21 +125,21 @@ export async function close(context) {
  * @param {(args: string[]) => Promise<import("./servers.mjs").Stage>} start */
 export function test(name, options, body, start = startStage) {
   const { breaches = false, ui, ...browserOptions } = options;
-  nodeTest(name, { timeout: 60_000 }, async (t) => {
+  nodeTest(name, TEST, async (t) => {
     const behind = ui && (await startUi(ui));
-    if (behind) t.after(behind.end);
+    if (behind) t.after(behind.end, CLEARING);
     const stage = await start(behind ? ["--ui", behind.origin] : []);
-    t.after(stage.end);
+    t.after(stage.end, CLEARING);
     /** @type {Opened[]} */
     const opened = [];
-    t.after(() => Promise.all(opened.map(({ context }) => close(context))));
+    t.after(() => Promise.all(opened.map(({ context }) => close(context))), CLEARING);
     const another = async (/** @type {BrowserOptions} */ options = {}) => {
       opened.push(await open(stage.site, options));
       return opened[opened.length - 1];
     };
     const foreign = async (/** @type {string} */ html, /** @type {"localhost" | "127.0.0.1"} */ host = "localhost") => {
       const server = await startForeign(html, host);
-      t.after(server.end);
+      t.after(server.end, CLEARING);
       return server.origin;
     };
     await body({ ...(await another(browserOptions)), stage, another, foreign });
@@ -109,11 +156,11 @@ export function test(name, options, body, start = startStage) {
  * @param {(opened: Opened) => Promise<void>} body
  * @param {() => Promise<{ site: string, end: () => Promise<void> }>} start */
 export function testReal(name, options, body, start = startReal) {
-  nodeTest(name, { timeout: 60_000 }, async (t) => {
+  nodeTest(name, TEST, async (t) => {
     const { site, end } = await start();
-    t.after(end);
+    t.after(end, CLEARING);
     const opened = await open(site, options);
-    t.after(() => close(opened.context));
+    t.after(() => close(opened.context), CLEARING);
     await body(opened);
     assertQuiet(opened.seen);
   });

@@ -3,17 +3,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 
-import { at, test } from "../browser/harness.mjs";
+import { CLEARING, at, test } from "../browser/harness.mjs";
 import { ada, grace } from "../browser/people.mjs";
 import { EXPIRED, button, seesLogin, sessionCookie, submitLogin, submitRegistration } from "./people.mjs";
-import { MODE, startSite } from "./servers.mjs";
+import { MODE, STARTING, startSite } from "./servers.mjs";
 
 // What the brief calls `NEXT_PUBLIC_` is fixed when it is built: only the development server takes an address at its start.
 if (MODE === "dev") describe("the brief's own app", () => {
   /** @type {ReturnType<typeof startSite>} */
   let site;
-  before(() => (site = startSite("before", "dev")));
-  after(async () => (await site).end());
+  before(() => (site = startSite("before", "dev")), STARTING);
+  after(async () => (await site).end(), CLEARING);
   const start = async () => ({ ...(await site), end: async () => {} });
 
   /** @param {import("./people.mjs").Page} page @param {{ name: string }} person */

@@ -98,7 +98,7 @@ journey("CK-12: a cookie that another site sealed is none here", {}, async ({ pa
 /** Names of the dashboard's pages, and where below it they are. */
 const TABS = /** @type {const} */ ([["Overview", ""], ["Profile", "/profile"], ["Stream", "/stream"], ["Upload", "/upload"], ["Parallel", "/parallel"]]);
 
-journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cache", {}, async ({ page, stage, seen, ada }) => {
+journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cache", {}, async ({ page, stage, seen, told, ada }) => {
   await signIn(page, ada);
   const values = new Set([(await sessionCookie(page))?.value]);
   for (const [, path] of TABS) {
@@ -130,14 +130,15 @@ journey("C1 C2 C3: nothing secret is told to a browser, or may be kept by a cach
 
   const said = [storage, ...Object.values(texts)];
   let setting = 0;
-  for (const { response, body } of seen.answers) {
+  for (const { response } of seen.answers) {
     const headers = await response.allHeaders();
     const { pathname } = new URL(response.url());
     if ("set-cookie" in headers) setting += 1;
     if ("set-cookie" in headers || /^\/(dashboard|api)/.test(pathname)) assert.match(headers["cache-control"] ?? "", /no-store/, pathname);
     const { "set-cookie": _, ...others } = headers;
-    said.push(response.url(), JSON.stringify(others), (await body)?.toString("utf8") ?? "");
+    said.push(response.url(), JSON.stringify(others));
   }
+  for (const { text } of await told()) said.push(text);
   assert.ok(setting >= 3, "a sign-in, a refresh and a sign-out");
   assert.equal(values.size, 2);
   for (const text of said) {

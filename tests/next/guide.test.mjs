@@ -14,7 +14,7 @@ import { after, afterEach, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { open } from "../browser/harness.mjs";
+import { CLEARING, close, open } from "../browser/harness.mjs";
 import { ada, enrol, field, grace, seesLogin, submitLogin, submitRegistration } from "../browser/people.mjs";
 import { BUILD } from "../browser/servers.mjs";
 import { Reader, below, blocksOf } from "./reader.mjs";
@@ -81,10 +81,10 @@ if (MODE === "dev") {
   afterEach(async () => {
     await reader?.ends();
     await other?.ends();
-  });
+  }, CLEARING);
   after(async () => {
     await rm(home, { recursive: true, force: true });
-  });
+  }, CLEARING);
 
   /** A new app, made where no registry can be reached.
    * @param {string} name */
@@ -110,7 +110,7 @@ if (MODE === "dev") {
     } catch (error) {
       throw new Error(`at ${page.url()}: ${await page.locator("body").innerText()}`, { cause: error });
     }
-    await context.close();
+    await close(context);
   }
 
   /** @param {import("../browser/harness.mjs").Page} page */

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 
-import { close, test } from "../browser/harness.mjs";
+import { CLEARING, test } from "../browser/harness.mjs";
 import { ada, enrol, grace } from "../browser/people.mjs";
 import { hasToken } from "../browser/secrets.mjs";
-import { MODE, startSite } from "./servers.mjs";
+import { MODE, STARTING, startSite } from "./servers.mjs";
 
 /** @typedef {import("../browser/harness.mjs").Scene} Scene */
 /** @typedef {import("../browser/harness.mjs").Opened} Opened */
@@ -39,12 +39,12 @@ export function play(design) {
   describe(`design ${design.toUpperCase()}`, () => {
     /** @type {Promise<Site>} */
     let site;
-    before(() => (site = startSite(design, MODE)));
+    before(() => (site = startSite(design, MODE)), STARTING);
     after(async () => {
       const { end, next } = await site;
       await end();
       assert.ok(!hasToken(next.log()), "Next.js logged a token");
-    });
+    }, CLEARING);
     for (const { name, options: { only = design, ...options }, body } of told) {
       if (only !== design) continue;
       test(`${design.toUpperCase()}: ${name}`, options, (scene) => played(design, scene, body), async () => setTheStage(await site));
@@ -80,16 +80,12 @@ async function played(design, scene, body) {
   for (const opened of browsers) await assertToldNoToken(opened);
 }
 
-/** Closes a browser, and fails if any answer told it a token. What Next.js has built is the same for everybody, and what is sealed is
- * anything.
+/** Fails if any answer has told a browser a token. What Next.js has built is the same for everybody, and what is sealed is anything.
  * @param {Opened} opened */
-async function assertToldNoToken({ context, seen }) {
-  // What is still on its way then never comes.
-  await close(context);
-  for (const { response, body } of seen.answers) {
-    if (response.url().includes("/_next/static/")) continue;
-    const text = JSON.stringify(response.headers()) + ((await body)?.toString("utf8") ?? "");
-    assert.ok(!hasToken(text), `${response.url()} told a token: ${text}`);
+export async function assertToldNoToken({ seen, told }) {
+  const heads = seen.answers.map(({ response }) => ({ url: response.url(), text: JSON.stringify(response.headers()) }));
+  for (const { url, text } of [...heads, ...(await told())]) {
+    assert.ok(url.includes("/_next/static/") || !hasToken(text), `${url} told a token: ${text}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { MODE } from "./servers.mjs";
 
 /** With the development server the first five, and what it alone has. */
 const PARTS = {
-  start: ["first", "expiry", "signout", "outage", "cookies", "visitors", "foreign", "forms", "several"],
+  start: ["first", "expiry", "signout", "outage", "cookies", "visitors", "foreign", "forms", "several", "watch"],
   dev: ["first", "hot-update"],
 };
 

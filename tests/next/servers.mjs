@@ -75,6 +75,9 @@ export async function startSite(design, mode) {
 /** The longest that Next.js may take until it answers, on a busy machine. Milliseconds. */
 const READY = 180_000;
 
+/** For a hook that starts a site: its stage and its Next.js. */
+export const STARTING = { timeout: READY + 30_000 };
+
 /** What the first journeys open. */
 const PAGES = ["/", "/login", "/register", "/dashboard", "/dashboard/profile", "/dashboard/parallel"];
 
