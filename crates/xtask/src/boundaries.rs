@@ -32,7 +32,7 @@ const INSIDE: [(&str, &[&str]); 9] = [
 /// What only some of our crates may use, and so what only they can do.
 const RESERVED: [(&str, &[&str]); 9] = [
     // The binary only names its error type.
-    ("sqlx", &["vestibule-api", "vestibule"]),
+    ("sqlx", &["vestibule-api", "vestibule", "vestibule-bench"]),
     ("argon2", &["vestibule-api", "vestibule-bench"]),
     ("bcrypt", &["vestibule-api"]),
     ("askama", &["vestibule-ui"]),
