@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::bench_build;
 use crate::bench_counts::{self, Limits};
 use crate::command::{Failure, cargo, command, run};
-use crate::{peers, steps, tools};
+use crate::{better_auth, peers, steps, tools};
 
 /// What is measured, in this order; names for `--only`.
 const MEASUREMENTS: [&str; 12] = [
@@ -67,17 +67,22 @@ pub(crate) struct Bench {
     update: bool,
 }
 
+impl Bench {
+    fn wants(&self, name: &str) -> bool {
+        match self.only.is_empty() {
+            true => !LONG.contains(&name),
+            false => self.only.iter().any(|only| only == name),
+        }
+    }
+}
+
 /// Measures what `asked` names.
 pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
     let build = built(top)?;
-    let wanted = |name: &str| match asked.only.is_empty() {
-        true => !LONG.contains(&name),
-        false => asked.only.iter().any(|only| only == name),
-    };
-    if wanted("build") {
+    if asked.wants("build") {
         bench_build::times(top)?;
     }
-    if wanted("instructions") {
+    if asked.wants("instructions") {
         tools::valgrind()?;
         let limits = match (asked.update, asked.check) {
             (true, _) => Limits::Update,
@@ -86,7 +91,7 @@ pub(crate) fn bench(asked: &Bench, top: &Path) -> Result<(), Failure> {
         };
         bench_counts::count(&build.join("vestibule-bench"), COUNTS, limits, top)?;
     }
-    match MEASUREMENTS.iter().any(|name| !OURS.contains(name) && wanted(name)) {
+    match MEASUREMENTS.iter().any(|name| !OURS.contains(name) && asked.wants(name)) {
         true => beside(asked, &build, top),
         false => Ok(()),
     }
@@ -99,8 +104,15 @@ pub(crate) fn hold_counts(top: &Path) -> Result<(), Failure> {
 
 fn beside(asked: &Bench, build: &Path, top: &Path) -> Result<(), Failure> {
     tools::python()?;
+    if asked.wants("sessions") {
+        tools::node()?;
+        steps::packages(&better_auth::tests(top))?;
+    }
+    if asked.wants("refresh") || asked.wants("nodes") {
+        tools::postgres()?;
+    }
     let mut measure = command(build.join("vestibule-bench"), ["measure"], top);
-    if asked.only.is_empty() || asked.only.iter().any(|only| only == "proxies") {
+    if asked.wants("proxies") {
         let list = top.join("tests/bench/requirements.txt");
         measure
             .arg("--peers")

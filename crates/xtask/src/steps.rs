@@ -286,7 +286,7 @@ fn metadata(top: &Path) -> Result<serde_json::Value, Failure> {
 
 /// Installs the npm packages of `at`, unless they are those of its lock file. Not by `npm ci`: that insists on packages for
 /// other systems, which not every registry has.
-fn packages(at: &Path) -> Result<(), Failure> {
+pub(crate) fn packages(at: &Path) -> Result<(), Failure> {
     let read = |path: &Path| fs::read(path).unwrap_or_default();
     let lock = read(&at.join("package-lock.json"));
     let installed = at.join("node_modules/.installed-package-lock.json");
