@@ -1,6 +1,8 @@
 //! One, two and three API nodes on one PostgreSQL, and as many gateways in front of them: what a request costs each of them
-//! as there are more. Every node is under the same fixed rate.
+//! as there are more. Three
+//! are always under the same fixed rate, so that the machine is equally busy: those too many are alone, each on a SQLite of its own.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +13,9 @@ use crate::compare::{CONNECTIONS, Effort, Side};
 use crate::load::Load;
 use crate::stage::{Stage, access_token, cookies, get, register};
 use crate::table::{Goal, Row, Spread};
+
+/// Nodes that run, whether on the PostgreSQL or alone.
+const MOST: usize = 3;
 
 const DATABASE: &str = "nodes";
 
@@ -55,9 +60,14 @@ pub(crate) fn nodes(
 fn fleet(stage: &Stage, url: &str, count: usize, effort: Effort) -> Result<(f64, f64), Failure> {
     let (_application, application) = stage.bare("hyper")?;
     let mut servers = Vec::new();
-    for number in 0..count {
-        let (server, api) =
-            stage.api_on(&stage.folder.join(format!("node-{number}")), Some(url))?;
+    for number in 0..MOST {
+        let is_alone = number >= count;
+        let folder = stage.folder.join(format!("node-{number}-of-{count}"));
+        let _ = fs::remove_dir_all(&folder);
+        let (server, api) = stage.api_on(&folder, (!is_alone).then_some(url))?;
+        if is_alone {
+            register(api)?;
+        }
         let (gateway, site) = stage.gateway(api, application)?;
         let bearer = format!("Authorization: Bearer {}\r\n", access_token(api)?);
         let me = get(api, "/api/v1/user/me", &bearer);
@@ -69,11 +79,11 @@ fn fleet(stage: &Stage, url: &str, count: usize, effort: Effort) -> Result<(f64,
         apis.push(Side { server, target: me.clone() });
         gateways.push(Side { server: gateway, target: page.clone() });
     }
-    Ok((cost(&apis, effort)?, cost(&gateways, effort)?))
+    Ok((cost(&apis, count, effort)?, cost(&gateways, count, effort)?))
 }
 
-/// Microseconds of CPU time of a request with all of `sides` under load at once: the mean of them.
-fn cost(sides: &[Side<'_>], effort: Effort) -> Result<f64, Failure> {
+/// Microseconds of CPU time of a request with all of `sides` under load at once: the mean of the first `count`.
+fn cost(sides: &[Side<'_>], count: usize, effort: Effort) -> Result<f64, Failure> {
     let lasts = Duration::from_secs_f64(effort.seconds / 2.0);
     let load = Load { connections: CONNECTIONS, rate: Some(effort.rate), lasts };
     let spent: Vec<_> = thread::scope(|scope| {
@@ -84,11 +94,11 @@ fn cost(sides: &[Side<'_>], effort: Effort) -> Result<f64, Failure> {
         let all: Vec<_> = sides.iter().map(|side| scope.spawn(move || one(side))).collect();
         all.into_iter().map(|side| side.join()).collect()
     });
-    let mut sum = 0.0;
+    let mut costs = Vec::new();
     for one in spent {
-        sum += one.map_err(|_| "a load has panicked")??;
+        costs.push(one.map_err(|_| "a load has panicked")??);
     }
-    Ok(sum / sides.len() as f64)
+    Ok(costs[..count].iter().sum::<f64>() / count as f64)
 }
 
 /// Two and three beside one.

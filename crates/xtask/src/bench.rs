@@ -59,8 +59,8 @@ pub(crate) struct Bench {
     /// Requests a second at the fixed rate
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// How long the load of `hour` lasts
-    #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    /// How long the load of `hour` lasts; the end is held against the beginning, so two minutes at least
+    #[arg(long, value_name = "NUMBER", default_value_t = 60, value_parser = clap::value_parser!(u32).range(2..=1440))]
     minutes: u32,
     /// Write the counted instructions down as the new limits (tests/bench/instructions.txt)
     #[arg(long)]
