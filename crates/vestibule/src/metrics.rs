@@ -7,8 +7,8 @@ use axum::Router;
 use axum::routing::get;
 use http::{Method, StatusCode, header};
 use metrics::{
-    Label, SharedString, Unit, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
+    Gauge, Label, SharedString, Unit, counter, describe_counter, describe_gauge,
+    describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
 use vestibule_gateway::trace::method_of;
@@ -41,14 +41,9 @@ pub fn start() -> Result<Router, BuildError> {
     Ok(Router::new().route("/metrics", get(text)))
 }
 
-/// A request has come.
-pub(crate) fn begun(role: &'static str) {
-    gauge!("vestibule_http_requests_in_flight", "role" => role).increment(1);
-}
-
-/// The last byte of its answer is sent, or its client has left.
-pub(crate) fn ended(role: &'static str) {
-    gauge!("vestibule_http_requests_in_flight", "role" => role).decrement(1);
+/// Where a request under way is counted, from when it comes until the last byte of its answer is sent or its client has left.
+pub(crate) fn in_flight(role: &'static str) -> Gauge {
+    gauge!("vestibule_http_requests_in_flight", "role" => role)
 }
 
 /// An answer has begun; without a status the client left before it did. Nothing that a client chooses is a label as

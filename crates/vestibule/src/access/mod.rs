@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use ::metrics::Gauge;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
@@ -40,6 +41,7 @@ pub(crate) struct Entry {
     started: Instant,
     received: Arc<AtomicU64>,
     answer: Option<Answer>,
+    in_flight: Gauge,
     trace: Context,
 }
 
@@ -66,7 +68,8 @@ enum End {
 impl Entry {
     /// Begins with the head of the request as it came: those that answer it change it.
     pub(crate) fn begin(role: &'static str, request_id: &str, request: &mut Request) -> Self {
-        metrics::begun(role);
+        let in_flight = metrics::in_flight(role);
+        in_flight.increment(1);
         let signed_in = SignedIn::default();
         request.extensions_mut().insert(signed_in.clone());
         let agent = request.headers().get(header::USER_AGENT);
@@ -84,6 +87,7 @@ impl Entry {
             started: now(),
             received: Arc::default(),
             answer: None,
+            in_flight,
             trace: trace::begin(
                 SpanKind::Server,
                 &trace::said_by(request.headers()),
@@ -206,7 +210,7 @@ impl Drop for Entry {
         if self.answer.is_none() {
             self.count(None);
         }
-        metrics::ended(self.role);
+        self.in_flight.decrement(1);
         self.end_trace();
         self.write();
     }
