@@ -18,16 +18,30 @@ export function keepTrue(page: Synced, session: string | null | undefined, refre
   const rendered = session === undefined && isEntrance() ? null : session;
   let isNobodys = rendered === null;
   const showsNobody = () => isNobodys || (!rendered && isEntrance());
+  let isLeaving = false;
+  const leave = () => {
+    isLeaving = true;
+    page.location.reload();
+  };
   const act = (change: Change) => {
     if (showsNobody()) {
       if (change !== "ended") refresh();
     } else if (change === "begun") refresh();
-    else page.location.reload();
+    else leave();
     // What is refreshed is for whoever has signed in.
     isNobodys &&= change === "ended";
   };
+  // Back or Forward within the app cancels what is under way, and the page would stay.
+  const again = () => {
+    if (isLeaving) leave();
+  };
+  page.addEventListener("popstate", again);
   // To a server, the handle is the hint.
-  return watch(page, act, rendered && wasReloaded(page) ? undefined : rendered === null ? "" : rendered);
+  const unwatch = watch(page, act, rendered && wasReloaded(page) ? undefined : rendered === null ? "" : rendered);
+  return () => {
+    page.removeEventListener("popstate", again);
+    unwatch();
+  };
 }
 
 /** A browser whose hint is lost, or not the session's, must not load a page for ever. */

@@ -58,6 +58,19 @@ test("and not while a navigation is under way, nor once it has ended", () => {
   assert.equal(other.done().reloads, 0);
 });
 
+test("t5_back_within_the_app_does_not_keep_a_page_that_was_about_to_go", () => {
+  const { become, page, stop, done } = kept("h1");
+  page.dispatchEvent(new Event("popstate"));
+  assert.equal(done().reloads, 0, "nothing was under way");
+  become("");
+  page.dispatchEvent(new Event("beforeunload"));
+  page.dispatchEvent(new Event("popstate"));
+  assert.equal(done().reloads, 2, "what Back has cancelled is begun anew");
+  stop();
+  page.dispatchEvent(new Event("popstate"));
+  assert.equal(done().reloads, 2);
+});
+
 test("t5_a_page_of_nobody_is_refreshed_when_somebody_came_while_it_was_on_its_way", () => {
   for (const [session, at] of [[null, "/"], [undefined, "/login"], [undefined, "/register"]] as const) {
     for (const [hint, refreshes] of [["h1", 1], ["", 0]] as const) {
