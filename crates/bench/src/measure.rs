@@ -41,6 +41,9 @@ const BESIDE_FLOOD: f64 = 200.0;
 /// Idle connections that memory is divided by.
 const IDLE: u32 = 5_000;
 
+/// Until they are idle: a connection keeps its buffers for two seconds after a request, since another may follow.
+const REST: Duration = Duration::from_secs(4);
+
 /// How to measure.
 #[derive(clap::Args)]
 pub(crate) struct Measure {
@@ -421,6 +424,7 @@ fn idle_connection(gateway: &Server, site: std::net::SocketAddr) -> Result<f64, 
         }
         open.push(connection);
     }
+    thread::sleep(REST);
     Ok((mib(gateway, "VmRSS")? - before) * 1024.0 / f64::from(IDLE))
 }
 
