@@ -4,14 +4,18 @@
 //! A key has one algorithm and so one header. A token's header is compared byte for byte with it: there is no
 //! algorithm to negotiate, no key to look up elsewhere and no `crit` to understand (JW-01, JW-02; RFC 8725, 3.1).
 
+use std::mem::MaybeUninit;
+
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
-use aws_lc_rs::{digest, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64_simd::AsOut as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use vestibule_types::Secret;
 
 /// Longest token that is looked at, in bytes (JW-07).
@@ -32,7 +36,9 @@ impl Key {
         let claims = serde_json::to_vec(claims).expect("claims are strings and numbers");
         let mut token = format!("{}.{}", self.header(), URL_SAFE_NO_PAD.encode(claims));
         let signature = match self {
-            Self::Hs256(key) => URL_SAFE_NO_PAD.encode(hmac::sign(&key.0, token.as_bytes())),
+            Self::Hs256(key) => {
+                URL_SAFE_NO_PAD.encode(key.mac(token.as_bytes()).finalize().into_bytes())
+            }
             Self::EdDsa(key) => URL_SAFE_NO_PAD.encode(key.pair.sign(token.as_bytes())),
         };
         token.push('.');
@@ -50,7 +56,7 @@ impl Key {
 
     fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
         match self {
-            Self::Hs256(key) => hmac::verify(&key.0, text.as_bytes(), signature).is_ok(),
+            Self::Hs256(key) => key.mac(text.as_bytes()).verify_slice(signature).is_ok(),
             Self::EdDsa(key) => key.public.verify_sig(text.as_bytes(), signature).is_ok(),
         }
     }
@@ -61,45 +67,63 @@ pub(crate) fn verify<'k, C: DeserializeOwned>(
     keys: impl IntoIterator<Item = &'k Key>,
     token: &str,
 ) -> Option<C> {
-    serde_json::from_slice(&verified(keys, token)?).ok()
+    let mut room = Room::new();
+    serde_json::from_str(verified(keys, token, &mut room)?).ok()
+}
+
+/// Where the claims of a token are put to be read: on the stack, and not written over beforehand.
+pub(crate) struct Room([MaybeUninit<u8>; LONGEST]);
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; LONGEST])
+    }
 }
 
 /// The claims of `token` as JSON, if one of `keys` signed it. The signature is checked, in constant time, before
 /// anything inside is read (JW-03).
-pub(crate) fn verified<'k>(
+pub(crate) fn verified<'k, 'r>(
     keys: impl IntoIterator<Item = &'k Key>,
     token: &str,
-) -> Option<Vec<u8>> {
+    room: &'r mut Room,
+) -> Option<&'r str> {
     if token.len() > LONGEST {
         return None;
     }
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
-    let (read, mut room) = (base64_simd::URL_SAFE_NO_PAD, [0_u8; LONGEST_SIGNATURE]);
+    let (read, mut bytes) = (base64_simd::URL_SAFE_NO_PAD, [0_u8; LONGEST_SIGNATURE]);
     if signature.len() > (LONGEST_SIGNATURE * 8).div_ceil(6) {
         return None;
     }
-    let signature = read.decode(signature.as_bytes(), room.as_mut_slice().as_out()).ok()?;
+    let signature = read.decode(signature.as_bytes(), bytes.as_mut_slice().as_out()).ok()?;
     let mut keys = keys.into_iter().filter(|key| key.header() == header);
     keys.find(|key| key.has_signed(signed, signature))?;
-    read.decode_to_vec(claims).ok()
+    let claims = read.decode(claims.as_bytes(), room.0.as_mut_slice().as_out()).ok()?;
+    std::str::from_utf8(claims).ok()
 }
 
 /// An HS256 key. It is made of a [`Secret`], so of at least 256 bits that nobody can guess; what is public can't
 /// become one by way of types (JW-08).
-pub(crate) struct HmacKey(Box<hmac::Key>);
+pub(crate) struct HmacKey(Box<Hmac<Sha256>>);
 
 impl HmacKey {
     /// `{"alg":"HS256","typ":"JWT"}`, exactly as the contract has it.
     const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
     pub(crate) fn new(secret: &Secret) -> Self {
-        Self(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.reveal())))
+        let keyed = Hmac::new_from_slice(secret.reveal());
+        Self(Box::new(keyed.expect("HMAC takes keys of any length")))
     }
 
     /// Names the key to people and tells nothing of it: 48 bits of a MAC over a constant, in 8 characters.
     pub(crate) fn id(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&hmac::sign(&self.0, b"vestibule key id").as_ref()[..6])
+        URL_SAFE_NO_PAD.encode(&self.mac(b"vestibule key id").finalize().into_bytes()[..6])
+    }
+
+    /// The keyed state, which was made once, and `text` (RFC 2104, 2).
+    fn mac(&self, text: &[u8]) -> Hmac<Sha256> {
+        (*self.0).clone().chain_update(text)
     }
 }
 

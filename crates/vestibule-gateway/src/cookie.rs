@@ -1,7 +1,7 @@
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use memchr::memchr_iter;
-use zeroize::Zeroizing;
+use vestibule_types::Wiped;
 
 use crate::path::CanonicalPath;
 use crate::seal::{NoRandomness, OpenError, Purpose, SealKeys, Sealer};
@@ -106,7 +106,9 @@ impl SessionCookie {
             Err(OpenError::UnknownKey) => return Opened::UnknownKey,
             Err(OpenError::Broken) => return Opened::Broken,
         };
-        match serde_json::from_slice::<Session>(&plaintext) {
+        // All at once it is seen to be UTF-8 sooner than text by text.
+        let json = std::str::from_utf8(&plaintext).unwrap_or_default();
+        match serde_json::from_str::<Session>(json) {
             Ok(session) if !session.is_over(now) => Opened::Session(session),
             _ => Opened::Broken,
         }
@@ -131,7 +133,7 @@ impl SessionCookie {
 
     fn seal(&self, session: &Session) -> Result<String, CookieError> {
         let plaintext = serde_json::to_vec(session).expect("a session has a JSON form");
-        let value = self.sealer.seal(&Zeroizing::new(plaintext))?;
+        let value = self.sealer.seal(&Wiped::new(plaintext))?;
         match self.name.len() + value.len() {
             size if size > Self::MOST => Err(CookieError::TooLarge { size }),
             _ => Ok(value),

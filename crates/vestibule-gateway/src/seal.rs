@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
-use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use vestibule_types::Secret;
+use hkdf::Hkdf;
+use sha2::Sha256;
+use vestibule_types::{Secret, Wiped};
 use zeroize::Zeroizing;
 
 const VERSION: &str = "v1";
@@ -22,7 +22,8 @@ pub struct SealKeys(Arc<[Key]>);
 
 struct Key {
     id: String,
-    root: Prk,
+    /// After HKDF-Extract (RFC 5869, 2.2).
+    root: Hkdf<Sha256>,
 }
 
 /// What a sealed text is for. It opens for nothing else (KY-04).
@@ -125,14 +126,14 @@ impl Sealer {
         let key = self.keys.first();
         let header = format!("{VERSION}.{}.", key.id);
         let (cipher, nonce) = self.cipher(key, &salt);
-        let mut body = Zeroizing::new([&salt, plaintext].concat());
+        let mut body = Wiped::new([&salt, plaintext].concat());
         let aad = Aad::from(header.as_bytes());
         let tag = cipher
             .seal_in_place_separate_tag(nonce, aad, &mut body[SALT_LEN..])
             .expect("GCM takes up to 64 GiB");
         // From here on it is ciphertext, so a reallocation leaves nothing behind.
         body.extend_from_slice(tag.as_ref());
-        Ok(header + &URL_SAFE_NO_PAD.encode(&body))
+        Ok(header + &URL_SAFE_NO_PAD.encode(body.as_slice()))
     }
 
     /// Opens what this or another gateway sealed for the same purpose, name and origin.
@@ -140,10 +141,10 @@ impl Sealer {
     /// # Errors
     /// [`OpenError::UnknownKey`] if it is well-formed and names a key that we don't have;
     /// [`OpenError::Broken`] for whatever else is wrong.
-    pub fn open(&self, text: &str) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(&self, text: &str) -> Result<Wiped<Vec<u8>>, OpenError> {
         let (header, id, body) = split(text).ok_or(OpenError::Broken)?;
         let body = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(body);
-        let mut body = body.map(Zeroizing::new).map_err(|_| OpenError::Broken)?;
+        let mut body = body.map(Wiped::new).map_err(|_| OpenError::Broken)?;
         let key = self.keys.find(id).ok_or(OpenError::UnknownKey)?;
         let salt = *body.first_chunk().ok_or(OpenError::Broken)?;
         let (cipher, nonce) = self.cipher(key, &salt);
@@ -177,9 +178,7 @@ impl Purpose {
 
 impl Key {
     fn of(secret: Secret) -> Self {
-        // HKDF-Extract (RFC 5869, 2.2) done once: a `Prk` that `Salt::extract` makes does it again at every expansion.
-        let extracted = hmac::sign(&hmac::Key::new(HMAC_SHA256, b"vestibule"), secret.reveal());
-        let root = Prk::new_less_safe(HKDF_SHA256, extracted.as_ref());
+        let root = Hkdf::new(Some(b"vestibule"), secret.reveal());
         let mut key = Self { id: String::new(), root };
         let id: Zeroizing<[u8; KEY_ID_LEN / 4 * 3]> = key.expand(&framed(&[VERSION, "id"]), b"");
         key.id = URL_SAFE_NO_PAD.encode(id.as_slice());
@@ -189,19 +188,9 @@ impl Key {
     /// HKDF-Expand. `info` is framed and says whether a salt follows, so no two inputs run together.
     fn expand<const N: usize>(&self, info: &[u8], salt: &[u8]) -> Zeroizing<[u8; N]> {
         let mut out = Zeroizing::new([0; N]);
-        self.root
-            .expand(&[info, salt], Length(N))
-            .and_then(|okm| okm.fill(out.as_mut_slice()))
-            .expect("HKDF-SHA256 gives up to 8,160 bytes");
+        let expanded = self.root.expand_multi_info(&[info, salt], out.as_mut_slice());
+        expanded.expect("HKDF-SHA256 gives up to 8,160 bytes");
         out
-    }
-}
-
-struct Length(usize);
-
-impl KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
     }
 }
 

@@ -19,6 +19,7 @@ mod token;
 mod trusted_hops;
 mod user;
 mod user_id;
+mod wiped;
 
 pub use address_range::{AddressRange, InvalidRange};
 pub use client_address::ClientAddress;
@@ -35,3 +36,4 @@ pub use token::{Access, Refresh, Token, TokenKind};
 pub use trusted_hops::{Arrival, TrustedHops};
 pub use user::{Account, Availability, Message, SessionEntry, TokenAnswer, User};
 pub use user_id::UserId;
+pub use wiped::{Wipe, Wiped};

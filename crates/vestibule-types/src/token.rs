@@ -1,8 +1,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::wiped::Wiped;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 /// Marks a [`Token`] that opens the API for minutes; `token_type` is `access`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ impl TokenKind for Refresh {
 /// A bearer token's text. It never shows itself, and is wiped when dropped.
 #[derive(Deserialize, Serialize)]
 #[serde(from = "String", into = "String")]
-pub struct Token<K>(Zeroizing<String>, PhantomData<fn() -> K>);
+pub struct Token<K>(Wiped<String>, PhantomData<fn() -> K>);
 
 impl<K> Token<K> {
     /// The text, to send it where it belongs.
@@ -54,7 +54,7 @@ impl<K> Eq for Token<K> {}
 
 impl<K> From<String> for Token<K> {
     fn from(text: String) -> Self {
-        Self(Zeroizing::new(text), PhantomData)
+        Self(Wiped::new(text), PhantomData)
     }
 }
 

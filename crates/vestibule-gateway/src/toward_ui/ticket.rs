@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use vestibule_types::Wiped;
 
 use crate::seal::{NoRandomness, Purpose, SealKeys, Sealer};
 use crate::session::Session;
@@ -77,7 +77,7 @@ impl Tickets {
 
 fn sealed(sealer: &Sealer, content: &Content) -> Result<String, NoRandomness> {
     let plaintext = serde_json::to_vec(content).expect("a session has a JSON form");
-    sealer.seal(&Zeroizing::new(plaintext))
+    sealer.seal(&Wiped::new(plaintext))
 }
 
 fn opened(sealer: &Sealer, text: &str, now: i64) -> Option<Content> {
