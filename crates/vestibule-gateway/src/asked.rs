@@ -1,11 +1,11 @@
 //! What each request to an upstream gets, whichever it is: a part in the trace, and its time counted.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::response::Response;
-use metrics::histogram;
+use metrics::{Histogram, histogram};
 use opentelemetry::trace::{FutureExt as _, SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
 
@@ -18,8 +18,9 @@ use crate::upstream::Outage;
 /// Those of `send`.
 pub(crate) async fn asked<F>(
     name: &Arc<str>,
-    mut request: Request,
-    send: impl FnOnce(Request) -> F,
+    times: &Times,
+    mut request: Box<Request>,
+    send: impl FnOnce(Box<Request>) -> F,
 ) -> Result<Response, Outage>
 where
     F: Future<Output = Result<Response, Outage>>,
@@ -28,7 +29,7 @@ where
     trace::carry(&context, request.headers_mut());
     let started = now();
     let answer = send(request).with_context(context.clone()).await;
-    count(name.clone(), &answer, started.elapsed());
+    times.count(name, &answer, started.elapsed());
     end(&context, &answer);
     answer
 }
@@ -60,15 +61,28 @@ fn end(context: &Context, answer: &Result<Response, Outage>) {
     span.end();
 }
 
-fn count(name: Arc<str>, answer: &Result<Response, Outage>, took: Duration) {
-    let outcome = match answer {
-        Ok(response) if response.status().is_server_error() => "5xx",
-        Ok(response) if response.status().is_client_error() => "4xx",
-        Ok(response) if response.status().is_redirection() => "3xx",
-        Ok(_) => "2xx",
-        Err(_) => "outage",
-    };
-    histogram!("vestibule_upstream_seconds", "upstream" => name, "outcome" => outcome).record(took);
+/// How long an upstream took, by what came of it; where each is counted, once it has been.
+#[derive(Debug, Default)]
+pub(crate) struct Times([OnceLock<Histogram>; OUTCOMES.len()]);
+
+const OUTCOMES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "outage"];
+
+impl Times {
+    fn count(&self, name: &Arc<str>, answer: &Result<Response, Outage>, took: Duration) {
+        let outcome = match answer {
+            Ok(response) if response.status().is_server_error() => 3,
+            Ok(response) if response.status().is_client_error() => 2,
+            Ok(response) if response.status().is_redirection() => 1,
+            Ok(_) => 0,
+            Err(_) => 4,
+        };
+        let outcome_of = OUTCOMES[outcome];
+        let histogram = self.0[outcome].get_or_init(|| {
+            let upstream = name.clone();
+            histogram!("vestibule_upstream_seconds", "upstream" => upstream, "outcome" => outcome_of)
+        });
+        histogram.record(took);
+    }
 }
 
 #[expect(

@@ -18,6 +18,7 @@ use crate::cookie::{CookieError, Opened};
 use crate::forward::{asks_for_events, is_websocket, pass_on};
 use crate::gateway::{Gateway, NoAnswer};
 use crate::guard::{Wants, ask_to_sign_in};
+use crate::names::NEXT_ACTION;
 use crate::path::CanonicalPath;
 use crate::plan::Way;
 use crate::problem::Problem;
@@ -78,7 +79,7 @@ async fn browser(gateway: Gateway, routes: App, request: Request) -> Response {
     let opened = gateway.0.cookie.read(&head.headers, now);
     let has_cookie = opened != Opened::Absent;
     let plan = gateway.0.plan.load_full();
-    let way = match head.headers.contains_key("next-action") {
+    let way = match head.headers.contains_key(&NEXT_ACTION) {
         true => plan.way_of_action(&head.method, &path),
         false => plan.way(&head.method, &path),
     };

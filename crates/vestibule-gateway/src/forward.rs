@@ -58,7 +58,7 @@ async fn carry(
     let stopping = request.extensions().get::<Stopping>().cloned();
     let is_of_build = is_static(request.uri().path());
     let client = is_websocket(&request).then(|| on(&mut request));
-    let (request, upload) = Upload::watch(request, route.body_limit);
+    let upload = Upload::watch(&mut request, route.body_limit);
 
     let is_introduced = told != SessionPolicy::None && visitor.session().is_some();
     let answer = send(gateway, visitor, route, told, request, client.is_some()).await;

@@ -363,16 +363,16 @@ impl Gateway {
         }
     }
 
-    pub(crate) async fn send_as(
+    pub(crate) fn send_as(
         &self,
         way: &AskedBy<'_>,
         visitor: &Visitor,
         request: http::Request<impl Into<Body>>,
         access: &Token<Access>,
-    ) -> Result<Response, Outage> {
+    ) -> impl Future<Output = Result<Response, Outage>> {
         let mut request = request.map(Into::into);
         self.dialect().attach(request.headers_mut(), access);
-        self.send_by(way, visitor, request).await
+        self.send_by(way, visitor, request)
     }
 
     /// Sends a request to the API with what it is to know of the visitor.

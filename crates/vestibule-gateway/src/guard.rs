@@ -1,8 +1,9 @@
 //! Which paths need a session, and what a visitor without one is told.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
+use crate::names::{NEXT_ACTION, SEC_FETCH_DEST, SEC_FETCH_MODE};
 use crate::path::{CanonicalPath, PathPattern};
 use crate::problem::Problem;
 use crate::return_path::ReturnPath;
@@ -49,9 +50,11 @@ impl Wants {
     /// `Sec-Fetch-Mode` and `-Dest` decide if they are there, otherwise `Accept`. The API has no pages but one, by which
     /// people come who were on their way to another.
     pub fn of(path: &str, headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let is_page = match (text("sec-fetch-mode"), text("sec-fetch-dest")) {
-            (None, None) => text("accept").is_some_and(|accept| accept.contains("text/html")),
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let is_page = match (text(&SEC_FETCH_MODE), text(&SEC_FETCH_DEST)) {
+            (None, None) => {
+                text(&header::ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+            }
             (mode, dest) => mode == Some("navigate") || dest == Some("document"),
         };
         let is_api = path == "/api" || path.starts_with("/api/") && path != EXPIRED;
@@ -70,7 +73,7 @@ pub fn ask_to_sign_in(
 ) -> Response {
     let is_read = method == Method::GET || method == Method::HEAD;
     // A Server Action is posted to the page that it is on.
-    let is_action = headers.contains_key("next-action");
+    let is_action = headers.contains_key(&NEXT_ACTION);
     let is_place = is_read || is_action;
     let place = if is_place { ReturnPath::from_request(path, uri.query()) } else { None };
     let login = place.map_or_else(|| "/login".to_owned(), |place| place.login_url());

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, COOKIE, HOST, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_TYPE, COOKIE, FORWARDED, HOST, ORIGIN, REFERER, REFERRER_POLICY, SET_COOKIE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use crate::cookie::SessionCookie;
-use crate::names::{is_hop_by_hop, is_of_the_server, is_ours_to_say};
+use crate::names::{X_REQUEST_ID, is_hop_by_hop, is_of_the_server, is_ours_to_say};
 use crate::set_cookie::names_set_by;
 use crate::site::Site;
 
@@ -182,18 +182,18 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
 /// to find it.
 pub(crate) fn introduce(headers: &mut HeaderMap, with: &Forwarding<'_>) {
     let client = with.client.to_string();
-    let said = [
-        ("forwarded", ascii(&forwarded(&client, with))),
-        ("x-forwarded-for", ascii(&client)),
-        ("x-forwarded-host", ascii(with.site.authority())),
-        ("x-forwarded-port", HeaderValue::from(with.site.port())),
-        ("x-forwarded-proto", HeaderValue::from_static(with.site.scheme())),
-        ("x-request-id", with.request_id.clone()),
-    ];
-    for (name, value) in said {
-        headers.insert(HeaderName::from_static(name), value);
-    }
+    headers.insert(FORWARDED, ascii(&forwarded(&client, with)));
+    headers.insert(FORWARDED_FOR.clone(), ascii(&client));
+    headers.insert(FORWARDED_HOST.clone(), with.site.authority_value());
+    headers.insert(FORWARDED_PORT.clone(), with.site.port_value());
+    headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static(with.site.scheme()));
+    headers.insert(X_REQUEST_ID.clone(), with.request_id.clone());
 }
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// RFC 7239, 4: what has a colon in it is quoted, an IPv6 address in brackets besides.
 fn forwarded(client: &str, with: &Forwarding<'_>) -> String {

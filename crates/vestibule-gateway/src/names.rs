@@ -7,6 +7,12 @@ use std::ops::Deref;
 
 use http::HeaderName;
 
+// Names that every request is asked for: read once, and not for each.
+pub(crate) static NEXT_ACTION: HeaderName = HeaderName::from_static("next-action");
+pub(crate) static SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+pub(crate) static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Whether it is said to the next hop alone (RFC 9110, 7.6.1).
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
     may_matter(name) && HOP_BY_HOP.contains(&&*folded(name))

@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use http::HeaderValue;
 use url::{Host, Url};
 
 /// The site as browsers know it: its public origin, which is a setting. What a request says in `Host`
@@ -10,6 +11,8 @@ pub struct Site {
     host: String,
     is_loopback: bool,
     twins: Vec<String>,
+    authority_value: HeaderValue,
+    port_value: HeaderValue,
 }
 
 /// Why a text is not the public origin of a site.
@@ -48,6 +51,16 @@ impl Site {
         port.and_then(|port| port.parse().ok()).unwrap_or(implied)
     }
 
+    /// [`Site::authority`], for a header.
+    pub(crate) fn authority_value(&self) -> HeaderValue {
+        self.authority_value.clone()
+    }
+
+    /// [`Site::port`], for a header.
+    pub(crate) fn port_value(&self) -> HeaderValue {
+        self.port_value.clone()
+    }
+
     /// `http` or `https`.
     pub fn scheme(&self) -> &'static str {
         if self.is_https() { "https" } else { "http" }
@@ -81,7 +94,14 @@ impl FromStr for Site {
         let is_loopback = is_loopback(&host);
         let twins = if is_loopback && url.scheme() == "http" { twins(url.port()) } else { vec![] };
         let origin = url.origin().ascii_serialization();
-        Ok(Self { origin, host: host.to_string(), is_loopback, twins })
+        let nothing = HeaderValue::from_static("");
+        let (authority_value, port_value) = (nothing.clone(), nothing);
+        let host = host.to_string();
+        let mut site = Self { origin, host, is_loopback, twins, authority_value, port_value };
+        let authority = HeaderValue::from_str(site.authority());
+        site.authority_value = authority.map_err(|_| InvalidSite("the host is no name"))?;
+        site.port_value = site.port().into();
+        Ok(site)
     }
 }
 

@@ -2,15 +2,26 @@
 //! anything, and what a client says of its trace is passed on as it is.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use opentelemetry::propagation::{Extractor, Injector};
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue, global};
 
+static COLLECTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process collects traces.
+pub fn collect() {
+    COLLECTED.store(true, Ordering::Relaxed);
+}
+
 /// A part of a trace has begun: within the trace that `parent` is of, otherwise in a new one. It ends by its own `end`,
 /// or where the last copy of the context is dropped.
 pub fn begin(kind: SpanKind, parent: &Context, method: &Method, upstream: Option<&str>) -> Context {
+    if !COLLECTED.load(Ordering::Relaxed) {
+        return parent.clone();
+    }
     let method = method_of(method);
     let mut attributes = vec![KeyValue::new("http.request.method", method)];
     attributes.extend(upstream.map(|name| KeyValue::new("vestibule.upstream", name.to_owned())));
@@ -23,6 +34,9 @@ pub fn begin(kind: SpanKind, parent: &Context, method: &Method, upstream: Option
 /// The trace that a request says it belongs to, if it says so.
 pub fn said_by(headers: &HeaderMap) -> Context {
     let nothing = Context::new();
+    if !COLLECTED.load(Ordering::Relaxed) {
+        return nothing;
+    }
     global::get_text_map_propagator(|read| read.extract_with_context(&nothing, &Said(headers)))
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::account::AccountId;
 use crate::headers::Forwarding;
+use crate::names::X_REQUEST_ID;
 use crate::session::{Session, SessionChange};
 use crate::site::Site;
 
@@ -61,7 +62,7 @@ impl Visitor {
         hint: String,
         is_guest: bool,
     ) -> Self {
-        let request_id = headers.get("x-request-id").cloned();
+        let request_id = headers.get(&X_REQUEST_ID).cloned();
         Self(Arc::new(Inner {
             state: Mutex::new(state),
             address,

@@ -58,7 +58,7 @@ pub(super) enum Use {
 /// No answer; and the request, if nothing of it was sent.
 pub(super) struct Failed {
     pub(super) why: Outage,
-    pub(super) unsent: Option<Request>,
+    pub(super) unsent: Option<Box<Request>>,
 }
 
 /// A request's path and `Host`, as they are before an address has its say, and how it is waited for.
@@ -74,12 +74,8 @@ pub(super) struct Errand {
 
 impl Errand {
     /// Takes out of `request` what is said to us alone: a copy of it then copies no extensions.
-    pub(super) fn of(
-        request: &mut Request,
-        upload: Upload,
-        patience: Duration,
-        silence: Option<Duration>,
-    ) -> Self {
+    pub(super) fn of(request: &mut Request, patience: Duration, silence: Option<Duration>) -> Self {
+        let upload = Upload::of(request);
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
         let host = request.headers().get(HOST).cloned();
@@ -161,7 +157,7 @@ impl Address {
     /// Sends a request and waits for the head of the answer.
     pub(super) async fn send(
         &self,
-        request: Request,
+        request: Box<Request>,
         slot: OwnedSemaphorePermit,
         errand: &Errand,
     ) -> Result<Response, (Failed, OwnedSemaphorePermit)> {
@@ -198,7 +194,7 @@ impl Address {
     }
 
     /// On a kept connection first; if its server had just closed it, on the next one.
-    async fn ask(&self, mut request: Request, errand: &Errand) -> Result<Asked, Failed> {
+    async fn ask(&self, mut request: Box<Request>, errand: &Errand) -> Result<Asked, Failed> {
         loop {
             let changes = self.may_change() && request.headers().contains_key(UPGRADE);
             let (connection, is_kept) = match self.pool.lease(changes).await {
@@ -224,23 +220,23 @@ impl Address {
         &self,
         connection: Leased,
         changes: bool,
-        request: Request,
+        mut request: Box<Request>,
         errand: &Errand,
     ) -> Result<Asked, Failed> {
         let is_h2 = matches!(connection, Leased::H2(..));
         let unusable = Failed { why: Outage::Failing, unsent: None };
-        let request = self.point(request, errand, is_h2).ok_or(unusable)?;
+        self.point(&mut request, errand, is_h2).ok_or(unusable)?;
         let (upload, patience) = (&errand.upload, errand.patience);
         let (answer, line) = match connection {
             Leased::H1(mut lone) => {
                 if changes || !request.body().is_end_stream() {
                     lone.run();
                 }
-                let answer = upload.wait(patience, lone.send(request)).await;
+                let answer = upload.wait(patience, lone.send(*request)).await;
                 (answer, Line::Lone(lone))
             }
             Leased::H2(mut sender, share) => {
-                let answer = upload.wait(patience, sender.try_send_request(request)).await;
+                let answer = upload.wait(patience, sender.try_send_request(*request)).await;
                 (answer, Line::Shared(share))
             }
         };
@@ -258,7 +254,7 @@ impl Address {
     }
 
     /// Points a request at this address. A `Host` that it had stays: the site's own servers need it.
-    fn point(&self, mut request: Request, errand: &Errand, is_h2: bool) -> Option<Request> {
+    fn point(&self, request: &mut Request, errand: &Errand, is_h2: bool) -> Option<()> {
         let target: PathAndQuery = match self.target.prefix.as_str() {
             "" => errand.path.clone(),
             prefix => format!("{prefix}{}", errand.path).parse().ok()?,
@@ -285,7 +281,7 @@ impl Address {
                 request.headers_mut().insert(TRANSFER_ENCODING, chunked);
             }
         }
-        Some(request)
+        Some(())
     }
 
     /// Whether its connections can change to another protocol: HTTP/2's can't.
@@ -317,14 +313,14 @@ impl Address {
 type Asked = (http::Response<Incoming>, Line);
 
 fn broken(mut error: TrySendError<Request>) -> Failed {
-    let unsent = error.take_message();
+    let unsent = error.take_message().map(Box::new);
     let error = error.into_error();
     tracing::debug!(%error, "a connection to an upstream broke");
     Failed { why: Outage::Broken, unsent }
 }
 
 /// The same request once more, if it can do no harm: a read without a body (RFC 9110, 9.2.2).
-fn repeatable(request: &Request) -> Option<Request> {
+fn repeatable(request: &Request) -> Option<Box<Request>> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read || !request.body().is_end_stream() {
         return None;
@@ -333,5 +329,5 @@ fn repeatable(request: &Request) -> Option<Request> {
     *again.method_mut() = request.method().clone();
     *again.uri_mut() = request.uri().clone();
     *again.headers_mut() = request.headers().clone();
-    Some(again)
+    Some(Box::new(again))
 }

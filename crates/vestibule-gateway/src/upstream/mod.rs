@@ -18,7 +18,7 @@ use axum::response::Response;
 use url::Url;
 
 use crate::app::App;
-use crate::asked::asked;
+use crate::asked::{Times, asked};
 use crate::pass::Pass;
 use crate::problem::Problem;
 pub(crate) use address::UnderWay;
@@ -33,6 +33,7 @@ pub struct Upstream {
     name: Arc<str>,
     at: At,
     pass: Option<Pass>,
+    times: Arc<Times>,
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +75,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 impl Upstream {
     /// What answers in this process.
     pub fn in_process(app: impl Into<App>) -> Self {
-        Self { name: "in-process".into(), at: At::Here(app.into()), pass: None }
+        Self {
+            name: "in-process".into(),
+            at: At::Here(app.into()),
+            pass: None,
+            times: Arc::default(),
+        }
     }
 
     /// The server at `url`; its path, if it has one, goes in front of every path.
@@ -91,7 +97,7 @@ impl Upstream {
     /// [`InvalidUpstream`], in words for whoever wrote the settings.
     pub fn new(name: &str, spec: &UpstreamSpec) -> Result<Self, InvalidUpstream> {
         let remote = Arc::new(Remote::new(name, spec)?);
-        Ok(Self { name: name.into(), at: At::There(remote), pass: None })
+        Ok(Self { name: name.into(), at: At::There(remote), pass: None, times: Arc::default() })
     }
 
     /// The same, shown with each request that it comes from a gateway.
@@ -114,20 +120,22 @@ impl Upstream {
 
     /// The same, with a time for the head of the answer, which begins when the request is sent, and one for each
     /// silence in its body: left out, a minute, and no limit for a stream of events.
-    pub(crate) async fn send_within(
+    // Boxed, it is not in the future of everything that it goes through from here.
+    pub(crate) fn send_within(
         &self,
-        mut request: Request,
+        request: Request,
         patience: Duration,
         silence: Option<Duration>,
-    ) -> Result<Response, Outage> {
+    ) -> impl Future<Output = Result<Response, Outage>> {
+        let mut request = Box::new(request);
         if let Some(pass) = &self.pass {
             request.headers_mut().insert(Pass::HEADER, pass.issue());
         }
-        let send = async |request| match &self.at {
-            At::Here(app) => Ok(app.answer(request).await),
+        let send = async move |request: Box<Request>| match &self.at {
+            At::Here(app) => Ok(app.answer(*request).await),
             At::There(remote) => remote.send(request, patience, silence).await,
         };
-        asked(&self.name, request, send).await
+        asked(&self.name, &self.times, request, send)
     }
 }
 

@@ -12,10 +12,10 @@ use metrics::{counter, gauge};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+use super::Outage;
 use super::address::{Address, Errand, Use};
 use super::connect::tls_config;
 use super::spec::{HealthCheck, InvalidUpstream, Target, UpstreamSpec, Wire};
-use super::{Outage, Upload};
 
 pub(super) struct Remote {
     name: Arc<str>,
@@ -67,14 +67,13 @@ impl Remote {
     /// Sends a request to one address, and to the next if nothing of it could be sent.
     pub(super) async fn send(
         &self,
-        request: Request,
+        mut request: Box<Request>,
         patience: Duration,
         silence: Option<Duration>,
     ) -> Result<Response, Outage> {
         let refused = |_| self.count(Outage::Overloaded);
         let mut slot = self.slots.clone().try_acquire_owned().map_err(refused)?;
-        let (mut request, upload) = Upload::of(request);
-        let errand = Errand::of(&mut request, upload, patience, silence);
+        let errand = Errand::of(&mut request, patience, silence);
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let (mut tried, mut why) = (Vec::new(), None);
         while let Some((index, address)) = self.choose(first, &tried) {
@@ -157,9 +156,8 @@ async fn check_again_and_again(
 
 async fn is_well(address: &Address, health: &HealthCheck) -> bool {
     let request = http::Request::get(health.path.as_str()).body(Body::empty());
-    let Ok(request) = request else { return false };
-    let (mut request, upload) = Upload::of(request);
-    let errand = Errand::of(&mut request, upload, health.pause(), Some(health.pause()));
+    let Ok(mut request) = request.map(Box::new) else { return false };
+    let errand = Errand::of(&mut request, health.pause(), Some(health.pause()));
     let Ok(slot) = Arc::new(Semaphore::new(1)).acquire_owned().await else { return false };
     let asking = tokio::time::timeout(health.pause(), address.send(request, slot, &errand)).await;
     let status = asking.ok().and_then(Result::ok).map(|response| response.status());

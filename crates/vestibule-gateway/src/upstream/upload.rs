@@ -1,5 +1,6 @@
 //! A request's body on its way to an upstream: counted against the route's limit, and seen to move.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -44,28 +45,26 @@ struct NotSent;
 
 impl Upload {
     /// Puts a limit, in bytes, on the body of `request`, and watches over it.
-    pub(crate) fn watch(request: Request, limit: u64) -> (Request, Self) {
+    pub(crate) fn watch(request: &mut Request, limit: u64) -> Self {
         let upload = Self(Arc::new(State {
             began: Instant::now(),
             moved: AtomicU64::new(0),
             waits: AtomicBool::new(false),
             fault: AtomicU8::new(0),
         }));
-        let mut request = request.map(|body| match body.is_end_stream() {
-            // Of nothing, there is nothing to watch.
-            true => body,
-            false => Body::new(Watched { body, left: limit, upload: upload.clone() }),
-        });
+        // Of nothing, there is nothing to watch.
+        if !request.body().is_end_stream() {
+            let body = mem::take(request.body_mut());
+            *request.body_mut() = Body::new(Watched { body, left: limit, upload: upload.clone() });
+        }
         request.extensions_mut().insert(upload.clone());
-        (request, upload)
+        upload
     }
 
     /// The one that watches over this request, or a new one without a limit.
-    pub(super) fn of(request: Request) -> (Request, Self) {
-        match request.extensions().get::<Self>().cloned() {
-            Some(upload) => (request, upload),
-            None => Self::watch(request, u64::MAX),
-        }
+    pub(super) fn of(request: &mut Request) -> Self {
+        let known = request.extensions().get::<Self>().cloned();
+        known.unwrap_or_else(|| Self::watch(request, u64::MAX))
     }
 
     /// Why the body was not sent to its end, if that is so.
