@@ -9,6 +9,7 @@ mod init;
 pub mod key_file;
 pub mod key_list;
 pub mod keys;
+mod log;
 pub mod metrics;
 pub mod observe;
 mod operate;

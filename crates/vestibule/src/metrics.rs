@@ -1,17 +1,19 @@
 //! What is counted, as text for Prometheus, on a socket of its own.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use http::{Method, StatusCode, header};
+use foldhash::fast::RandomState;
+use http::{StatusCode, header};
 use metrics::{
-    Gauge, Label, SharedString, Unit, counter, describe_counter, describe_gauge,
-    describe_histogram, gauge, histogram,
+    Counter, Gauge, Histogram, Label, SharedString, Unit, counter, describe_counter,
+    describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
-use vestibule_gateway::trace::method_of;
 
 /// How often the exporter tidies up what grows.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -46,44 +48,60 @@ pub(crate) fn in_flight(role: &'static str) -> Gauge {
     gauge!("vestibule_http_requests_in_flight", "role" => role)
 }
 
-/// An answer has begun; without a status the client left before it did. Nothing that a client chooses is a label as
-/// it stands: else he would choose how much we have to remember (RL-07).
-pub(crate) fn answered(
-    role: &'static str,
-    method: &Method,
-    route: Option<Arc<str>>,
-    upstream: Option<Arc<str>>,
-    status: Option<StatusCode>,
-) {
-    let status = status.map_or(NONE, |status| SharedString::from(status.as_u16().to_string()));
-    let mut labels = way(role, route, upstream);
-    labels.push(Label::new("method", method_of(method)));
-    labels.push(Label::new("status", status));
-    counter!("vestibule_http_requests_total", labels).increment(1);
+/// What a request is counted by. Nothing that a client chooses is in it as it stands: else he would choose how much we
+/// have to remember (RL-07).
+#[derive(Eq, Hash, PartialEq)]
+pub(crate) struct Kind {
+    pub(crate) role: &'static str,
+    /// As [`vestibule_gateway::trace::method_of`] has it.
+    pub(crate) method: &'static str,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) upstream: Option<Arc<str>>,
+    /// Without one the client left before the answer began.
+    pub(crate) status: Option<StatusCode>,
 }
 
-/// How long the head of an answer was waited for.
-pub(crate) fn waited(
-    role: &'static str,
-    route: Option<Arc<str>>,
-    upstream: Option<Arc<str>>,
-    status: StatusCode,
-    waited: Duration,
-) {
-    let mut labels = way(role, route, upstream);
-    labels.push(Label::new("class", class_of(status)));
-    histogram!("vestibule_http_request_seconds", labels).record(waited);
+thread_local! {
+    /// Where this thread counts what it has counted before: to put the labels together and find them among all others takes
+    /// longer than to count.
+    static COUNTS: RefCell<HashMap<Kind, (Counter, Histogram), RandomState>> = RefCell::default();
+}
+
+/// A request was answered, and the head of its answer `waited` for, or its client has left.
+pub(crate) fn answered(kind: Kind, waited: Option<Duration>) {
+    COUNTS.with_borrow_mut(|counts| {
+        let known = counts.entry(kind);
+        let (counter, histogram) = known.or_insert_with_key(|kind| kind.counts());
+        counter.increment(1);
+        if let Some(waited) = waited {
+            histogram.record(waited);
+        }
+    });
 }
 
 const NONE: SharedString = SharedString::const_str("none");
 
-fn way(role: &'static str, route: Option<Arc<str>>, upstream: Option<Arc<str>>) -> Vec<Label> {
-    let or_none = |name: Option<Arc<str>>| name.map_or(NONE, SharedString::from);
-    vec![
-        Label::new("role", role),
-        Label::new("route", or_none(route)),
-        Label::new("upstream", or_none(upstream)),
-    ]
+impl Kind {
+    fn counts(&self) -> (Counter, Histogram) {
+        let way = || {
+            let or_none = |name: &Option<Arc<str>>| name.clone().map_or(NONE, SharedString::from);
+            vec![
+                Label::new("role", self.role),
+                Label::new("route", or_none(&self.route)),
+                Label::new("upstream", or_none(&self.upstream)),
+            ]
+        };
+        let status = self.status.map(|status| SharedString::from(status.as_u16().to_string()));
+        let mut labels = way();
+        labels.push(Label::new("method", self.method));
+        labels.push(Label::new("status", status.unwrap_or(NONE)));
+        let counter = counter!("vestibule_http_requests_total", labels);
+        // Nobody waited for an answer to the end that there is none of.
+        let Some(status) = self.status else { return (counter, Histogram::noop()) };
+        let mut labels = way();
+        labels.push(Label::new("class", class_of(status)));
+        (counter, histogram!("vestibule_http_request_seconds", labels))
+    }
 }
 
 fn class_of(status: StatusCode) -> &'static str {

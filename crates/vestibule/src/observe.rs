@@ -1,20 +1,24 @@
 //! What every request gets, whichever part answers it: an id, a part in the trace, a line in the access log, a count, and a 500 in place of a panic.
 
 use std::any::Any;
+use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
-use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use ::metrics::Gauge;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use opentelemetry::trace::FutureExt as _;
 use tracing::Instrument as _;
 use vestibule_gateway::App;
 
 use crate::access::Entry;
+use crate::metrics;
 
 /// Whose request ids are believed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +32,11 @@ pub enum Ids {
 /// Puts an id, a log line and a count around `app`, whose `role` is what its requests are counted by.
 pub fn observed(app: impl Into<App>, role: &'static str, ids: Ids) -> App {
     let app = app.into();
-    App::new(move |request| observe(role, ids, app.clone(), request))
+    let in_flight = OnceLock::new();
+    App::new(move |request| {
+        let in_flight = in_flight.get_or_init(|| metrics::in_flight(role));
+        observe(role, ids, in_flight.clone(), app.clone(), request)
+    })
 }
 
 /// RL-08: where a handler of `app` panics, one request is answered with `told`, and the process lives. What the
@@ -48,21 +56,27 @@ pub fn caught<R: IntoResponse + 'static>(app: impl Into<App>, told: fn() -> R) -
     })
 }
 
-const REQUEST_ID: &str = "x-request-id";
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-async fn observe(role: &'static str, ids: Ids, app: App, mut request: Request) -> Response {
+async fn observe(
+    role: &'static str,
+    ids: Ids,
+    in_flight: Gauge,
+    app: App,
+    mut request: Request,
+) -> Response {
     let given =
-        request.headers().get(REQUEST_ID).filter(|id| ids == Ids::Given && is_well_formed(id));
+        request.headers().get(&REQUEST_ID).filter(|id| ids == Ids::Given && is_well_formed(id));
     let id = given.cloned().unwrap_or_else(new_id);
-    request.headers_mut().insert(REQUEST_ID, id.clone());
+    request.headers_mut().insert(REQUEST_ID.clone(), id.clone());
     let text = id.to_str().unwrap_or_default();
-    let entry = Entry::begin(role, text, &mut request);
+    let entry = Entry::begin(role, in_flight, text, &mut request);
     let span = tracing::info_span!("http.request", request.id = text);
     let request = request.map(|body| entry.receive(body));
     let is_head = request.method() == Method::HEAD;
     let answering = app.answer(request).instrument(span);
     let mut response = answering.with_context(entry.trace().clone()).await;
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID.clone(), id);
     if is_head {
         response = without_body(response);
     }
@@ -83,12 +97,29 @@ fn is_well_formed(id: &HeaderValue) -> bool {
     (8..=64).contains(&id.len()) && id.as_bytes().iter().all(legal)
 }
 
-/// 64 random bits in hexadecimal.
+/// 64 bits in hexadecimal that no other request of this process has, nor, as near as makes no difference, of another: a count,
+/// hashed under keys that are random in each process. They name a request in logs, and open nothing.
 fn new_id() -> HeaderValue {
-    let mut bytes = [0_u8; 8];
-    match SystemRandom::new().fill(&mut bytes) {
-        Ok(()) => HeaderValue::try_from(format!("{:016x}", u64::from_be_bytes(bytes))),
-        Err(_) => HeaderValue::try_from("no-randomness"),
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut id = KEYS.hash_one(COUNT.fetch_add(1, Ordering::Relaxed));
+    let digits = [(); 16].map(|()| {
+        id = id.rotate_left(4);
+        b"0123456789abcdef"[(id & 15) as usize]
+    });
+    HeaderValue::from_bytes(&digits).expect("letters and digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{is_well_formed, new_id};
+
+    #[test]
+    fn ids_are_well_formed_and_none_comes_twice() {
+        let ids: Vec<_> = (0..10_000).map(|_| new_id()).collect();
+        assert!(ids.iter().all(|id| id.len() == 16 && is_well_formed(id)), "{ids:?}");
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
     }
-    .expect("letters, digits and dashes")
 }

@@ -13,7 +13,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
 use url::Url;
-use vestibule_gateway::{InvalidUpstream, Upstream};
+use vestibule_gateway::{InvalidUpstream, Upstream, trace};
 
 /// Time for the collector to take a batch.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,6 +63,7 @@ impl Traces {
             .build();
         global::set_tracer_provider(provider.clone());
         global::set_text_map_propagator(TraceContextPropagator::new());
+        trace::collect();
         Ok(Self(provider))
     }
 }

@@ -6,7 +6,7 @@ mod body;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::metrics::Gauge;
 use axum::body::Body;
@@ -18,11 +18,8 @@ use opentelemetry::{Context, KeyValue};
 use vestibule_gateway::{AccountId, Passage, Visitor, trace};
 use vestibule_types::{ClientAddress, SignedIn};
 
-use crate::metrics;
+use crate::{log, metrics};
 use body::{Received, Sent};
-
-/// By this name `--log` and `--access-log` know it.
-pub(crate) const TARGET: &str = "vestibule::access";
 
 /// Longest path and user agent that are written, in bytes.
 const LONGEST: usize = 1024;
@@ -67,8 +64,12 @@ enum End {
 
 impl Entry {
     /// Begins with the head of the request as it came: those that answer it change it.
-    pub(crate) fn begin(role: &'static str, request_id: &str, request: &mut Request) -> Self {
-        let in_flight = metrics::in_flight(role);
+    pub(crate) fn begin(
+        role: &'static str,
+        in_flight: Gauge,
+        request_id: &str,
+        request: &mut Request,
+    ) -> Self {
         in_flight.increment(1);
         let signed_in = SignedIn::default();
         request.extensions_mut().insert(signed_in.clone());
@@ -120,8 +121,7 @@ impl Entry {
         let visitor = head.extensions.get::<Visitor>();
         self.client = visitor.map(Visitor::address).or(self.client);
         let waited = self.started.elapsed();
-        self.count(Some(head.status));
-        metrics::waited(self.role, self.route.clone(), self.upstream.clone(), head.status, waited);
+        self.count(Some(head.status), Some(waited));
         self.answer = Some(Answer {
             status: head.status,
             user: visitor.and_then(Visitor::user).and_then(shown),
@@ -133,14 +133,21 @@ impl Entry {
         Response::from_parts(head, Body::new(sent))
     }
 
-    fn count(&self, status: Option<StatusCode>) {
+    fn count(&self, status: Option<StatusCode>, waited: Option<Duration>) {
+        let method = trace::method_of(&self.method);
         let (route, upstream) = (self.route.clone(), self.upstream.clone());
-        metrics::answered(self.role, &self.method, route, upstream, status);
+        metrics::answered(
+            metrics::Kind { role: self.role, method, route, upstream, status },
+            waited,
+        );
     }
 
     /// Ends this part of the trace: neither path nor query, neither names nor addresses are told.
     fn end_trace(&self) {
         let span = self.trace.span();
+        if !span.is_recording() {
+            return;
+        }
         if let Some(route) = &self.route {
             span.update_name(format!("{} {route}", trace::method_of(&self.method)));
             span.set_attribute(KeyValue::new("http.route", route.clone()));
@@ -172,43 +179,47 @@ impl Entry {
         let user = answer.and_then(|answer| answer.user.clone());
         let user = user.or_else(|| Some(self.signed_in.user()?.to_string()));
         let end = answer.map_or(End::Aborted, |answer| answer.end);
-        // Texts as values, not as part of the line: the format escapes them, so that none forges an entry (LO-02).
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    target: TARGET,
-                    parent: None,
-                    role = self.role,
-                    request.id = self.request_id,
-                    trace.id = self.trace_id(),
-                    http.method = self.method.as_str(),
-                    http.path = self.path,
-                    http.route = self.route.as_deref(),
-                    http.status = status,
-                    http.end = end.name(),
-                    upstream = self.upstream.as_deref(),
-                    received_bytes = self.received.load(Ordering::Relaxed),
-                    sent_bytes = answer.map_or(0, |answer| answer.sent),
-                    first_byte_ms = answer.map(|answer| answer.first_byte_ms),
-                    elapsed_ms = self.started.elapsed().as_millis() as u64,
-                    client.address = self.client.map(tracing::field::display),
-                    client.agent = self.agent.as_deref(),
-                    user.id = user,
-                    "answered"
-                )
-            };
-        }
-        match status {
-            Some(500..) => line!(warn),
-            _ => line!(info),
-        }
+        log::request(status.is_some_and(|status| status >= 500), |line| {
+            line.text("role", self.role);
+            line.text("request.id", &self.request_id);
+            if let Some(trace) = self.trace_id() {
+                line.text("trace.id", &trace);
+            }
+            line.text("http.method", self.method.as_str());
+            line.text("http.path", &self.path);
+            if let Some(route) = &self.route {
+                line.text("http.route", route);
+            }
+            if let Some(status) = status {
+                line.number("http.status", status.into());
+            }
+            line.text("http.end", end.name());
+            if let Some(upstream) = &self.upstream {
+                line.text("upstream", upstream);
+            }
+            line.number("received_bytes", self.received.load(Ordering::Relaxed));
+            line.number("sent_bytes", answer.map_or(0, |answer| answer.sent));
+            if let Some(answer) = answer {
+                line.number("first_byte_ms", answer.first_byte_ms);
+            }
+            line.number("elapsed_ms", self.started.elapsed().as_millis() as u64);
+            if let Some(client) = self.client {
+                line.shown("client.address", client);
+            }
+            if let Some(agent) = &self.agent {
+                line.text("client.agent", agent);
+            }
+            if let Some(user) = user {
+                line.text("user.id", &user);
+            }
+        });
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
         if self.answer.is_none() {
-            self.count(None);
+            self.count(None, None);
         }
         self.in_flight.decrement(1);
         self.end_trace();

@@ -20,6 +20,7 @@ use crate::doctor::doctor;
 use crate::init::init_next;
 use crate::key_file::SIGNING_KEY;
 use crate::keys::{self, KeysError};
+use crate::log;
 use crate::operate;
 use crate::plans::{PlanError, Plans};
 use crate::secrets::{SecretError, SecretFile, Secrets, open_folder, reserve_file};
@@ -32,7 +33,7 @@ use crate::settings::{
 use crate::wiring::{self, DATABASE};
 
 use secrets::{auth_secret_of_site, secret_variable};
-use serving::{start_log, start_traces};
+use serving::start_traces;
 
 /// Why the program ended: one line, with the cause and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -127,9 +128,8 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
         | Role::Gateway(GatewayOnly { process, .. }) => Some(process.clone()),
         _ => None,
     };
-    if let Some(process) = &process {
-        start_log(process)?;
-    }
+    let log = process.as_ref().map(log::start).transpose();
+    let _until_the_end = log.map_err(|error| RunError::Setting(format!("--log {error}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let _until_it_ends = process.as_ref().map(start_traces).transpose()?;

@@ -1,6 +1,6 @@
 //! What every server process does: log, serve until it is told to stop, and say where it is.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,38 +8,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
 use vestibule_gateway::App;
 
 use super::RunError;
-use crate::access;
 use crate::metrics;
 use crate::server::{Edge, Places, listen};
-use crate::settings::{LogFormat, ProcessArgs, Switch};
+use crate::settings::ProcessArgs;
 #[cfg(feature = "otlp")]
 use crate::traces::Traces;
-
-pub(super) fn start_log(settings: &ProcessArgs) -> Result<(), RunError> {
-    let filter = EnvFilter::builder().parse(&settings.log);
-    let filter = filter.map_err(|error| RunError::Setting(format!("--log {error}")))?;
-    let filter = match settings.access_log {
-        Switch::On => filter,
-        Switch::Off => filter.add_directive(off(access::TARGET)),
-    };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match settings.log_format {
-        LogFormat::Human => {
-            log.with_ansi(std::io::stderr().is_terminal()).with_target(false).init()
-        }
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
-}
-
-fn off(target: &str) -> Directive {
-    format!("{target}=off").parse().expect("a target of ours")
-}
 
 /// Collects traces as long as what it answers is held, if that is wanted.
 #[cfg(feature = "otlp")]
