@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use axum::Router;
@@ -240,4 +241,24 @@ async fn without_the_access_log_everything_else_is_still_logged() {
     api.log_in("ada", PASSWORD).await;
     until(async || log.text().contains("signed in")).await;
     assert!(!log.text().contains("answered"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let own = ["api", "--api-listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let mut command = vestibule(&own);
+    command.envs(folder.server_database().map(|database| ("DATABASE_URL", &database.url)));
+    let mut server = Server::spawn_logging(&mut command, Stdio::piped());
+    server.hang_up_the_log();
+    let api = server.client("API");
+    for _ in 0..3 {
+        assert_eq!(api.get("/nowhere").await.status, 404);
+    }
+    // Signing in is logged by more than the line of its request.
+    api.post_json("/api/v1/user", &person("ada")).await;
+    assert_eq!(api.log_in("ada", PASSWORD).await.status, 200);
+    server.signal("-TERM");
+    assert!(server.has_ended_well());
 }

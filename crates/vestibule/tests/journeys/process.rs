@@ -102,6 +102,16 @@ impl Server {
         Client::of(self.upstream(name))
     }
 
+    /// Whoever reads the log leaves.
+    pub fn hang_up_the_log(&mut self) {
+        drop(self.child.stderr.take().expect("a log into a pipe"));
+    }
+
+    /// Waits for its end; whether that was as it should be.
+    pub fn has_ended_well(&mut self) -> bool {
+        self.child.wait().unwrap().success()
+    }
+
     pub fn signal(&self, signal: &str) {
         let status =
             Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
