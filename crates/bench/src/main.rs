@@ -26,6 +26,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// That of the program: what a piece costs is to be what it costs there. The C library's also takes more or fewer instructions
+/// from run to run, by where its free pieces happen to lie.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Whatever went wrong, in words.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
