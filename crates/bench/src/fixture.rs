@@ -143,7 +143,7 @@ pub(crate) fn cookie() -> Result<SessionCookie, Failure> {
 /// The session of `tokens` as a browser's cookie holds it.
 pub(crate) fn session(tokens: &Tokens) -> Result<Session, Failure> {
     Ok(Session {
-        sid: SessionTag::try_from("AAAAAAAAAAAAAAAAAAAAAA".to_owned())?,
+        sid: SessionTag::from([0; 16]),
         access: Token::from(tokens.access.clone()),
         refresh: Some(Token::from(tokens.refresh.clone())),
         access_from: NOW,

@@ -81,6 +81,25 @@ impl From<SessionUser> for Account {
     }
 }
 
+impl AccountId {
+    /// As bytes: a number never passes for a text.
+    pub(crate) fn pack(&self) -> Vec<u8> {
+        match self {
+            Self::Number(number) => [b"n".as_slice(), &number.to_be_bytes()].concat(),
+            Self::Text(text) => [b"t", text.as_bytes()].concat(),
+        }
+    }
+
+    /// What [`AccountId::pack`] made bytes of.
+    pub(crate) fn unpack(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (b'n', number) => Some(Self::Number(i64::from_be_bytes(number.try_into().ok()?))),
+            (b't', text) => Some(Self::Text(str::from_utf8(text).ok()?.into())),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for AccountId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -35,7 +35,7 @@ impl Ended {
         }
         // A refresh under way may still bring a token that lives a whole life from now.
         let end = now + session.access_life().max(60);
-        until.insert(session.sid.clone(), end.max(session.access_until));
+        until.insert(session.sid, end.max(session.access_until));
     }
 
     pub(crate) fn contains(&self, sid: &SessionTag) -> bool {

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
 use base64::Engine as _;
@@ -10,6 +10,8 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use vestibule_types::{Secret, Wiped};
 use zeroize::Zeroizing;
+
+use crate::frames::framed;
 
 const VERSION: &str = "v1";
 const KEY_ID_LEN: usize = 8;
@@ -43,13 +45,17 @@ pub enum Purpose {
 ///
 /// Shape: `v1.<key id>.<salt><ciphertext><tag>`, the last part in base64url without padding, with a
 /// salt of 16 bytes and a tag of 16. The key id is 8 characters derived from the secret. HKDF-SHA256
-/// makes an AES-256-GCM key and nonce for each message out of the secret, the salt and everything the
-/// text is bound to, so random nonces have no limit to run into (KY-01); what stands before the salt is
-/// authenticated as it is spelled (KY-02).
-#[derive(Clone, Debug)]
-pub struct Sealer {
-    keys: SealKeys,
-    binding: Vec<u8>,
+/// makes a key out of the secret and everything the text is bound to, and out of that and the salt an
+/// AES-256-GCM key for one message. Its nonce is always zero, since its key is used once: random nonces
+/// and their limit are not needed (KY-01). What stands before the salt is authenticated as it is spelled (KY-02).
+#[derive(Clone)]
+pub struct Sealer(Arc<[Bound]>);
+
+/// One of the keys, for all messages of one purpose, name and origin.
+struct Bound {
+    /// `v1.<key id>.`, which everything sealed under it begins with.
+    header: String,
+    root: Hkdf<Sha256>,
 }
 
 /// The system's random generator failed. Better no session than one with a weak salt or name.
@@ -77,27 +83,23 @@ impl SealKeys {
     /// What seals and opens texts of this purpose that are called `name` and belong to `origin`.
     pub fn sealer(&self, purpose: Purpose, name: &str, origin: &str) -> Sealer {
         let binding = framed(&[VERSION, "message", purpose.label(), name, origin]);
-        Sealer { keys: self.clone(), binding }
+        Sealer(self.0.iter().map(|key| Bound::new(key, &binding)).collect())
     }
 
     /// A key of its own for `label`, out of the first secret: independent of every other label's and
     /// of those that seal (KY-04).
     pub fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
-        self.first().expand(&framed(&[VERSION, "derive", label]), b"")
+        expand(&self.first().root, &framed(&[VERSION, "derive", label]))
     }
 
     /// [`SealKeys::derive`] out of every secret, in their order: for what has to hold while secrets change (KY-03).
     pub fn derive_all(&self, label: &str) -> Vec<Zeroizing<[u8; 32]>> {
         let info = framed(&[VERSION, "derive", label]);
-        self.0.iter().map(|key| key.expand(&info, b"")).collect()
+        self.0.iter().map(|key| expand(&key.root, &info)).collect()
     }
 
     fn first(&self) -> &Key {
         &self.0[0]
-    }
-
-    fn find(&self, id: &str) -> Option<&Key> {
-        self.0.iter().find(|key| key.id == id)
     }
 }
 
@@ -123,17 +125,17 @@ impl Sealer {
     ) -> Result<String, NoRandomness> {
         let mut salt = [0; SALT_LEN];
         random(&mut salt).map_err(|_| NoRandomness)?;
-        let key = self.keys.first();
-        let header = format!("{VERSION}.{}.", key.id);
-        let (cipher, nonce) = self.cipher(key, &salt);
+        let first = &self.0[0];
         let mut body = Wiped::new([&salt, plaintext].concat());
-        let aad = Aad::from(header.as_bytes());
-        let tag = cipher
-            .seal_in_place_separate_tag(nonce, aad, &mut body[SALT_LEN..])
+        let tag = first
+            .cipher(&salt)
+            .seal_in_place_separate_tag(once(), first.aad(), &mut body[SALT_LEN..])
             .expect("GCM takes up to 64 GiB");
         // From here on it is ciphertext, so a reallocation leaves nothing behind.
         body.extend_from_slice(tag.as_ref());
-        Ok(header + &URL_SAFE_NO_PAD.encode(body.as_slice()))
+        let mut text = first.header.clone();
+        base64_simd::URL_SAFE_NO_PAD.encode_append(body.as_slice(), &mut text);
+        Ok(text)
     }
 
     /// Opens what this or another gateway sealed for the same purpose, name and origin.
@@ -142,27 +144,47 @@ impl Sealer {
     /// [`OpenError::UnknownKey`] if it is well-formed and names a key that we don't have;
     /// [`OpenError::Broken`] for whatever else is wrong.
     pub fn open(&self, text: &str) -> Result<Wiped<Vec<u8>>, OpenError> {
-        let (header, id, body) = split(text).ok_or(OpenError::Broken)?;
+        let (header, body) = split(text).ok_or(OpenError::Broken)?;
         let body = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(body);
         let mut body = body.map(Wiped::new).map_err(|_| OpenError::Broken)?;
-        let key = self.keys.find(id).ok_or(OpenError::UnknownKey)?;
+        let bound = self.0.iter().find(|bound| bound.header == header);
+        let bound = bound.ok_or(OpenError::UnknownKey)?;
         let salt = *body.first_chunk().ok_or(OpenError::Broken)?;
-        let (cipher, nonce) = self.cipher(key, &salt);
-        let length = cipher
-            .open_within(nonce, Aad::from(header.as_bytes()), &mut body, SALT_LEN..)
-            .map_err(|_| OpenError::Broken)?
-            .len();
+        let opened = bound.cipher(&salt).open_within(once(), bound.aad(), &mut body, SALT_LEN..);
+        let length = opened.map_err(|_| OpenError::Broken)?.len();
         body.truncate(length);
         Ok(body)
     }
+}
 
-    fn cipher(&self, key: &Key, salt: &[u8; SALT_LEN]) -> (LessSafeKey, Nonce) {
-        let derived: Zeroizing<[u8; 44]> = key.expand(&self.binding, salt);
-        let (key, nonce) = derived.split_at(32);
-        let key = UnboundKey::new(&AES_256_GCM, key).expect("AES-256 takes 32 bytes");
-        let nonce = Nonce::try_assume_unique_for_key(nonce).expect("GCM takes a nonce of 12 bytes");
-        (LessSafeKey::new(key), nonce)
+impl fmt::Debug for Sealer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Sealer({}…)", self.0[0].header)
     }
+}
+
+impl Bound {
+    fn new(key: &Key, binding: &[u8]) -> Self {
+        let root: Zeroizing<[u8; 32]> = expand(&key.root, binding);
+        let root = Hkdf::from_prk(root.as_slice()).expect("SHA-256 has 32 bytes");
+        Self { header: format!("{VERSION}.{}.", key.id), root }
+    }
+
+    /// What seals the one message of this salt.
+    fn cipher(&self, salt: &[u8; SALT_LEN]) -> LessSafeKey {
+        let key: Zeroizing<[u8; 32]> = expand(&self.root, salt);
+        let key = UnboundKey::new(&AES_256_GCM, key.as_slice());
+        LessSafeKey::new(key.expect("AES-256 takes 32 bytes"))
+    }
+
+    fn aad(&self) -> Aad<&[u8]> {
+        Aad::from(self.header.as_bytes())
+    }
+}
+
+/// The nonce under a key that is used once.
+fn once() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
 
 impl Purpose {
@@ -179,36 +201,25 @@ impl Purpose {
 impl Key {
     fn of(secret: Secret) -> Self {
         let root = Hkdf::new(Some(b"vestibule"), secret.reveal());
-        let mut key = Self { id: String::new(), root };
-        let id: Zeroizing<[u8; KEY_ID_LEN / 4 * 3]> = key.expand(&framed(&[VERSION, "id"]), b"");
-        key.id = URL_SAFE_NO_PAD.encode(id.as_slice());
-        key
-    }
-
-    /// HKDF-Expand. `info` is framed and says whether a salt follows, so no two inputs run together.
-    fn expand<const N: usize>(&self, info: &[u8], salt: &[u8]) -> Zeroizing<[u8; N]> {
-        let mut out = Zeroizing::new([0; N]);
-        let expanded = self.root.expand_multi_info(&[info, salt], out.as_mut_slice());
-        expanded.expect("HKDF-SHA256 gives up to 8,160 bytes");
-        out
+        let id: Zeroizing<[u8; KEY_ID_LEN / 4 * 3]> = expand(&root, &framed(&[VERSION, "id"]));
+        Self { id: URL_SAFE_NO_PAD.encode(id.as_slice()), root }
     }
 }
 
-/// The parts one after the other, each behind its length in four bytes.
-fn framed(parts: &[&str]) -> Vec<u8> {
-    let frame = |part: &&str| {
-        let length = u32::try_from(part.len()).expect("labels and names are short");
-        [&length.to_be_bytes(), part.as_bytes()].concat()
-    };
-    parts.iter().flat_map(frame).collect()
+/// HKDF-Expand (RFC 5869, 2.3). No two infos under one `root` may be alike but by their meaning: they are framed, or all
+/// of one length.
+fn expand<const N: usize>(root: &Hkdf<Sha256>, info: &[u8]) -> Zeroizing<[u8; N]> {
+    let mut out = Zeroizing::new([0; N]);
+    root.expand(info, out.as_mut_slice()).expect("HKDF-SHA256 gives up to 8,160 bytes");
+    out
 }
 
-/// `v1.<key id>.`, the key id, and what follows.
-fn split(text: &str) -> Option<(&str, &str, &str)> {
+/// `v1.<key id>.` of any key, and what follows.
+fn split(text: &str) -> Option<(&str, &str)> {
     let (id, body) = text.strip_prefix(VERSION)?.strip_prefix('.')?.split_once('.')?;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    let header = &text[..text.len() - body.len()];
-    (id.len() == KEY_ID_LEN && id.bytes().all(legal)).then_some((header, id, body))
+    let is_legal = id.len() == KEY_ID_LEN && id.bytes().all(legal);
+    is_legal.then(|| text.split_at(text.len() - body.len()))
 }
 
 #[cfg(test)]

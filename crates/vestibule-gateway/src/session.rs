@@ -1,16 +1,18 @@
+use std::fmt;
+
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
-use vestibule_types::{Access, Refresh, Token};
+use vestibule_types::{Access, Refresh, Token, Wiped};
 
 use crate::account::AccountId;
+use crate::frames::{Frames, framed};
 use crate::seal::{NoRandomness, SealKeys};
 
 /// What one browser's session cookie holds. Whoever has one opened it from an authentic cookie, or has
 /// just begun it. All times are Unix seconds by the gateway's clock.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
     /// The gateway's own name for the session.
     pub sid: SessionTag,
@@ -27,15 +29,14 @@ pub struct Session {
     /// When the session ends whatever happens; the cookie lives exactly as long (CK-06), or until the browser is
     /// closed.
     pub ends_at: i64,
-    /// Whether the browser keeps the cookie when it is closed. Cookies of before this was asked are kept.
-    #[serde(default = "kept")]
+    /// Whether the browser keeps the cookie when it is closed.
     pub persistent: bool,
     /// Who signed in, as last heard from the API.
     pub user: SessionUser,
 }
 
 /// The user as pages need to know one.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SessionUser {
     /// Identity of the account.
     pub id: AccountId,
@@ -58,16 +59,10 @@ pub enum SessionChange {
     End,
 }
 
-/// A session's name within the gateway: 128 random bits in base64url, 22 characters (LG-02). The API
+/// A session's name within the gateway: 128 random bits (LG-02), shown as 22 characters of base64url. The API
 /// does not know it, and it opens nothing.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SessionTag(String);
-
-/// Not 128 bits in base64url.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("has to be 22 characters of base64url")]
-pub struct InvalidSessionTag;
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct SessionTag([u8; 16]);
 
 /// Decides, per refresh token and unpredictably for others, where in the window its refresh falls.
 #[derive(Clone, Debug)]
@@ -82,11 +77,51 @@ const LEAST_LEAD: i64 = 1;
 /// Older than this part of an access token's life, a cookie is not sent any more: 30 s of 30 min.
 const LATE: i64 = 60;
 
-fn kept() -> bool {
-    true
-}
-
 impl Session {
+    /// The session as bytes, which is what is sealed. A gateway that keeps more of a session adds it at the end, and
+    /// those before it pass over that (F25).
+    pub(crate) fn pack(&self) -> Wiped<Vec<u8>> {
+        let Self { sid, access, refresh, user, .. } = self;
+        let times = [self.access_from, self.access_until, self.began, self.ends_at];
+        let [access_from, access_until, began, ends_at] = times.map(i64::to_be_bytes);
+        framed(&[
+            sid.0.as_slice(),
+            access.reveal().as_bytes(),
+            refresh.as_ref().map_or("", Token::reveal).as_bytes(),
+            &access_from,
+            &access_until,
+            &began,
+            &ends_at,
+            &[u8::from(self.persistent)],
+            &user.id.pack(),
+            user.username.as_bytes(),
+            user.name.as_bytes(),
+            user.email.as_deref().unwrap_or_default().as_bytes(),
+        ])
+    }
+
+    /// What [`Session::pack`] made bytes of; `None` if it was something else.
+    pub(crate) fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut frames = Frames::of(bytes);
+        // As they stand here.
+        Some(Self {
+            sid: SessionTag(frames.bytes()?.try_into().ok()?),
+            access: Token::from(frames.text()?.to_owned()),
+            refresh: some_text(frames.text()?).map(Token::from),
+            access_from: frames.number()?,
+            access_until: frames.number()?,
+            began: frames.number()?,
+            ends_at: frames.number()?,
+            persistent: frames.bytes()? == [1],
+            user: SessionUser {
+                id: AccountId::unpack(frames.bytes()?)?,
+                username: frames.text()?.to_owned(),
+                name: frames.text()?.to_owned(),
+                email: some_text(frames.text()?),
+            },
+        })
+    }
+
     /// Seconds that the present access token lives in all.
     pub fn access_life(&self) -> i64 {
         self.access_until.saturating_sub(self.access_from).max(0)
@@ -120,6 +155,11 @@ impl Session {
     }
 }
 
+/// No token and no address is empty.
+fn some_text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 impl SessionTag {
     /// A new name, from the system's random generator.
     ///
@@ -128,36 +168,26 @@ impl SessionTag {
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 16];
         rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
-        Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        Ok(Self(bytes))
     }
 
     /// What scripts may see of it (the hint cookie): 16 characters of base64url, always the same for
     /// one session, from which nobody finds the tag.
     pub(crate) fn hint(&self) -> String {
-        let key = hmac::Key::new(HMAC_SHA256, self.0.as_bytes());
+        let key = hmac::Key::new(HMAC_SHA256, &self.0);
         URL_SAFE_NO_PAD.encode(&hmac::sign(&key, b"vestibule hint").as_ref()[..12])
     }
 }
 
-impl TryFrom<String> for SessionTag {
-    type Error = InvalidSessionTag;
-
-    fn try_from(text: String) -> Result<Self, InvalidSessionTag> {
-        match URL_SAFE_NO_PAD.decode(&text) {
-            Ok(bytes) if bytes.len() == 16 => Ok(Self(text)),
-            _ => Err(InvalidSessionTag),
-        }
+impl From<[u8; 16]> for SessionTag {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(bytes)
     }
 }
 
-impl From<SessionTag> for String {
-    fn from(tag: SessionTag) -> Self {
-        tag.0
+impl fmt::Display for SessionTag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
@@ -275,26 +305,16 @@ mod tests {
         let tags: HashSet<SessionTag> = (0..1_000).map(|_| SessionTag::random().unwrap()).collect();
         assert_eq!(tags.len(), 1_000);
         for tag in tags {
-            assert_eq!(URL_SAFE_NO_PAD.decode(tag.as_str()).unwrap().len(), 16);
-            assert_eq!(SessionTag::try_from(tag.as_str().to_owned()), Ok(tag));
-        }
-        for text in [
-            "",
-            "AAAA",
-            "AAAAAAAAAAAAAAAAAAAAAA==",
-            "AAAAAAAAAAAAAAAAAAAAAB",
-            "AAAAAAAAAAAAAAAAAAAA/A",
-        ] {
-            assert_eq!(SessionTag::try_from(text.to_owned()), Err(InvalidSessionTag), "{text}");
+            assert_eq!(URL_SAFE_NO_PAD.decode(tag.to_string()).unwrap(), tag.0);
         }
     }
 
     #[test]
     fn a_hint_is_short_constant_and_unlike_its_tag() {
         let tag = SessionTag::random().unwrap();
-        assert_eq!(tag.hint(), tag.clone().hint());
+        assert_eq!(tag.hint(), SessionTag(tag.0).hint());
         assert_eq!(tag.hint().len(), 16);
-        assert!(!tag.as_str().contains(&tag.hint()));
+        assert!(!tag.to_string().contains(&tag.hint()));
         assert_ne!(tag.hint(), SessionTag::random().unwrap().hint());
     }
 
@@ -305,15 +325,29 @@ mod tests {
     }
 
     #[test]
-    fn a_session_remembers_an_account_of_any_identity_and_reads_what_was_sealed_before() {
-        let before = r#"{"id":7,"username":"ada","name":"Ada Lovelace","email":"ada@example.com"}"#;
-        let user: SessionUser = serde_json::from_str(before).unwrap();
-        assert_eq!(user, Session::sample(0).user);
-        assert_eq!(serde_json::to_string(&user).unwrap(), before, "and is read by those before");
+    fn a_session_comes_back_from_its_bytes_whoever_it_is_of() {
+        let session = Session::sample(0);
         let uuid = AccountId::Text("0199e7f2-6f3b".into());
-        let user = SessionUser { id: uuid, email: None, ..user };
-        let text = serde_json::to_string(&user).unwrap();
-        assert_eq!(serde_json::from_str::<SessionUser>(&text).unwrap(), user);
+        let user = SessionUser { id: uuid, email: None, ..session.user.clone() };
+        let other = Session { refresh: None, persistent: false, user, ..session.clone() };
+        for session in [session, other] {
+            assert_eq!(Session::unpack(&session.pack()), Some(session));
+        }
+    }
+
+    #[test]
+    fn f25_what_a_newer_gateway_adds_to_a_session_is_passed_over() {
+        let session = Session::sample(0);
+        let newer = [session.pack().as_slice(), framed(&["more", "than this"]).as_slice()].concat();
+        assert_eq!(Session::unpack(&newer), Some(session));
+    }
+
+    #[test]
+    fn bytes_that_are_cut_short_are_no_session() {
+        let bytes = Session::sample(0).pack();
+        for length in 0..bytes.len() {
+            assert_eq!(Session::unpack(&bytes[..length]), None, "{length}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn image(url: &str) -> Option<&str> {
 /// What the client calls a session by: what the API does, or else what we do. It opens nothing (LG-07).
 pub(super) fn handle(session: &Session) -> String {
     let of_api = facts(&session.access).sid.filter(|sid| !sid.is_empty());
-    of_api.unwrap_or_else(|| session.sid.as_str().to_owned())
+    of_api.unwrap_or_else(|| session.sid.to_string())
 }
 
 /// The session of this request.

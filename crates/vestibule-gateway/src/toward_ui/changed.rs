@@ -25,7 +25,7 @@ impl Changed {
             users.retain(|_, (_, until)| now < *until);
         }
         if users.len() < MOST || users.contains_key(sid) {
-            users.insert(sid.clone(), (user, now.saturating_add(KEPT)));
+            users.insert(*sid, (user, now.saturating_add(KEPT)));
         }
     }
 

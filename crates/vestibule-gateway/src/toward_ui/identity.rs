@@ -141,7 +141,7 @@ mod tests {
             "name": "Ada Lovelace", "email": "ada@example.com", "iat": 1_000, "exp": 1_060,
         });
         assert_eq!(part(&token, 1), expected);
-        assert!(!token.contains("canary") && !token.contains(session.sid.as_str()));
+        assert!(!token.contains("canary") && !token.contains(&session.sid.to_string()));
         let head = part(&token, 0);
         assert_eq!((&head["alg"], &head["typ"]), (&json!("EdDSA"), &json!("JWT")));
     }

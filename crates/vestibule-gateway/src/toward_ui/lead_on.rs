@@ -36,7 +36,7 @@ impl Led {
         if ways.len() >= MOST {
             ways.retain(|_, (_, at)| is_fresh(*at));
         }
-        let way = (sid.clone(), place.to_owned());
+        let way = (*sid, place.to_owned());
         if ways.len() >= MOST && !ways.contains_key(&way) {
             return true;
         }

@@ -3,9 +3,7 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-use vestibule_types::Wiped;
-
+use crate::frames::{Frames, framed};
 use crate::seal::{NoRandomness, Purpose, SealKeys, Sealer};
 use crate::session::Session;
 use crate::site::Site;
@@ -21,7 +19,7 @@ pub(crate) struct Tickets {
 const LIFE: i64 = 300;
 
 /// What is in one.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug)]
 struct Content {
     /// In a ticket without its refresh token.
     session: Session,
@@ -76,13 +74,17 @@ impl Tickets {
 }
 
 fn sealed(sealer: &Sealer, content: &Content) -> Result<String, NoRandomness> {
-    let plaintext = serde_json::to_vec(content).expect("a session has a JSON form");
-    sealer.seal(&Wiped::new(plaintext))
+    let address = content.address.map(|address| address.to_string()).unwrap_or_default();
+    let (session, until) = (content.session.pack(), content.until.to_be_bytes());
+    sealer.seal(&framed(&[session.as_slice(), address.as_bytes(), &until]))
 }
 
 fn opened(sealer: &Sealer, text: &str, now: i64) -> Option<Content> {
     let plaintext = sealer.open(text).ok()?;
-    let content: Content = serde_json::from_slice(&plaintext).ok()?;
+    let mut frames = Frames::of(&plaintext);
+    let session = Session::unpack(frames.bytes()?)?;
+    let content =
+        Content { session, address: frames.text()?.parse().ok(), until: frames.number()? };
     (now < content.until).then_some(content)
 }
 
