@@ -13,33 +13,28 @@ use metrics::{
     Counter, Gauge, Histogram, Label, SharedString, Unit, counter, describe_counter,
     describe_gauge, describe_histogram, gauge, histogram,
 };
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
 
-/// How often the exporter tidies up what grows.
-const UPKEEP: Duration = Duration::from_secs(5);
+mod registry;
 
-/// Upper ends of what is told apart, in seconds: from memory to what somebody would give up on.
-const BUCKETS: [f64; 13] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+pub use registry::Registry;
+
+/// This process counts already.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("this process counts already")]
+pub struct AlreadyCounting;
 
 /// Starts counting in this process, and answers what serves the counts: `GET /metrics`.
 ///
-/// Has to come before whatever counts: until then nothing is kept. Needs the runtime.
+/// Has to come before whatever counts: until then nothing is kept.
 ///
 /// # Errors
-/// [`BuildError`] if this process counts already.
-pub fn start() -> Result<Router, BuildError> {
-    let handle = PrometheusBuilder::new().set_buckets(&BUCKETS)?.install_recorder()?;
+/// [`AlreadyCounting`] if it was called before.
+pub fn start() -> Result<Router, AlreadyCounting> {
+    let registry = Registry::default();
+    metrics::set_global_recorder(registry.clone()).map_err(|_| AlreadyCounting)?;
     describe();
-    let exporter = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            exporter.run_upkeep();
-        }
-    });
     const KIND: &str = "text/plain; version=0.0.4; charset=utf-8";
-    let text = async move || ([(header::CONTENT_TYPE, KIND)], handle.render());
+    let text = async move || ([(header::CONTENT_TYPE, KIND)], registry.text());
     Ok(Router::new().route("/metrics", get(text)))
 }
 

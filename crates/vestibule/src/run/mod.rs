@@ -97,7 +97,7 @@ pub enum RunError {
     Plan(#[from] PlanError),
     /// The collection of metrics.
     #[error(transparent)]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    Metrics(#[from] crate::metrics::AlreadyCounting),
     /// Traces.
     #[cfg(feature = "otlp")]
     #[error("--otlp-endpoint {0}")]

@@ -16,9 +16,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use vestibule::metrics::Registry;
 use vestibule_gateway::{FeedLost, Upstream};
 use vestibule_types::Secret;
 
@@ -330,7 +330,7 @@ async fn rv_06_all_pages_of_a_long_list_are_loaded_before_it_is_ready() {
 
 #[test]
 fn rv_03_the_metrics_tell_how_old_the_knowledge_is_and_how_much_is_held() {
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let counts = Registry::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let journey = async {
         let (api, feed) = (TestApi::new().await, Feed::default());
@@ -338,8 +338,8 @@ fn rv_03_the_metrics_tell_how_old_the_knowledge_is_and_how_much_is_held() {
         feed.revoke("somebody's");
         assert_eq!(feed.site(&api, LONG).await.1, Ok(true));
     };
-    metrics::with_local_recorder(&recorder, || runtime.block_on(journey));
-    let told = recorder.handle().render();
+    metrics::with_local_recorder(&counts, || runtime.block_on(journey));
+    let told = counts.text();
     assert!(told.contains(r#"vestibule_revocations_held{role="gateway"} 1"#), "{told}");
     assert!(told.contains(r#"vestibule_revocations_age_seconds{role="gateway"} 7"#), "{told}");
 }

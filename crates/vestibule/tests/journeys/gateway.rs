@@ -12,9 +12,9 @@ use axum::routing::any;
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use http::{Method, StatusCode};
-use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::json;
 use url::Url;
+use vestibule::metrics::Registry;
 use vestibule_api::ApiSettings;
 use vestibule_gateway::Upstream;
 
@@ -703,7 +703,7 @@ async fn rv_11_a_sign_out_that_the_api_missed_is_told_again_when_it_is_back() {
 
 #[test]
 fn rv_11_sign_outs_that_the_api_missed_are_counted() {
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let counts = Registry::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let journey = async {
         let api = TestApi::new().await;
@@ -712,8 +712,8 @@ fn rv_11_sign_outs_that_the_api_missed_are_counted() {
         faults.refuse_to_run();
         browser.submit("/logout", &[]).await;
     };
-    metrics::with_local_recorder(&recorder, || runtime.block_on(journey));
-    let told = recorder.handle().render();
+    metrics::with_local_recorder(&counts, || runtime.block_on(journey));
+    let told = counts.text();
     assert!(told.contains("vestibule_sign_outs_unconfirmed_total 1"), "{told}");
 }
 
