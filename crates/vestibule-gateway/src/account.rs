@@ -1,7 +1,5 @@
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::requests::path_segment;
 use crate::session::SessionUser;
 
@@ -38,8 +36,7 @@ pub struct AccountFacts {
 }
 
 /// An account's identity: a number, as ours and the brief's are, or a text such as a UUID.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum AccountId {
     /// A number.
     Number(i64),
