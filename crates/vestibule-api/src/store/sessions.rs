@@ -35,19 +35,24 @@ pub(crate) struct StoredSession {
 impl Store {
     /// Begins a session, on disk before the login is answered; unless the account is gone or has another
     /// password by now. A password change and a login wait for one another, so that either the change ends
-    /// the session or the login fails (LG-06).
+    /// the session or the login fails (LG-06): PostgreSQL by a lock, SQLite has one writer anyway. Only a first try whose answer
+    /// was lost has taken the name before.
     pub(crate) async fn begin_session(&self, new: &NewSession<'_>) -> sqlx::Result<bool> {
-        const INSERT: &str = "
-            INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
-                created, last_used, expires_at, agent, address, persistent)
-            VALUES ($1, $2, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7, $8)";
-        let same_password = self.same_password_query();
-        transact!(self, tx => {
-            let account = sqlx::query(same_password).bind(new.user.value()).bind(new.password_hash);
-            if account.fetch_optional(&mut *tx).await?.is_none() {
-                return Ok(false);
-            }
-            sqlx::query(INSERT)
+        macro_rules! insert {
+            ($lock:literal) => {
+                concat!(
+                    "INSERT INTO sessions (sid, user_id, gen, parent, prev, confirmed_at, child, child_at,
+                        created, last_used, expires_at, agent, address, persistent)
+                    SELECT $1, id, 0, $3, '', $4, '', 0, $4, $4, $5, $6, $7, $8
+                    FROM users WHERE id = $2 AND password_hash = $9 AND deleted_at IS NULL ",
+                    $lock,
+                    " ON CONFLICT (sid) DO UPDATE SET sid = excluded.sid"
+                )
+            };
+        }
+        let sql = if self.is_postgres() { insert!("FOR SHARE") } else { insert!("") };
+        let begun = write_again!(self, pool => {
+            sqlx::query(sql)
                 .bind(new.sid)
                 .bind(new.user.value())
                 .bind(new.first)
@@ -56,10 +61,10 @@ impl Store {
                 .bind(new.agent)
                 .bind(new.address)
                 .bind(new.persistent)
-                .execute(&mut *tx)
-                .await?;
-            Ok(true)
-        })
+                .bind(new.password_hash)
+                .execute(pool)
+        });
+        Ok(begun? > 0)
     }
 
     /// The session `sid` of `user`, unless it was revoked, is over or was last used before `used_since`, or the
@@ -222,4 +227,53 @@ fn stored_session<R: Columns>(row: R) -> sqlx::Result<StoredSession> {
             child_at: row.int("child_at")?,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use vestibule_types::UserId;
+
+    use super::NewSession;
+    use crate::store::{Database, NewUser, Store};
+
+    const NOW: i64 = 1_800_000_000;
+
+    /// Asked once more because the answer to the first time was lost on its way.
+    #[tokio::test]
+    async fn a_session_begins_once_however_often_it_is_asked_for_and_with_the_present_password_alone()
+     {
+        let folder = env::temp_dir().join(format!("vestibule-sessions-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let store = Store::open(&Database::Sqlite(folder.join("sessions.sqlite"))).await.unwrap();
+        let ada = NewUser {
+            username: "ada".to_owned().try_into().unwrap(),
+            email: "ada@example.com".to_owned().try_into().unwrap(),
+            name: "Ada".to_owned().try_into().unwrap(),
+        };
+        let user = store.create_user(&ada, "hash", NOW).await.unwrap().unwrap().id;
+        let session = |user, password_hash| NewSession {
+            sid: "s1",
+            user,
+            password_hash,
+            first: "j1",
+            now: NOW,
+            expires_at: NOW + 60,
+            persistent: true,
+            agent: "",
+            address: "",
+        };
+        for (asked, begins) in [
+            (session(user, "older hash"), false),
+            (session(UserId::new(user.value() + 1), "hash"), false),
+            (session(user, "hash"), true),
+            (session(user, "hash"), true),
+        ] {
+            assert_eq!(store.begin_session(&asked).await.unwrap(), begins);
+        }
+        assert_eq!(store.sessions_of(user, "", NOW, 0).await.unwrap().len(), 1);
+        store.close().await;
+        fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -315,19 +315,6 @@ impl Store {
         Ok(replaced == 1)
     }
 
-    /// Finds an account that still has this password hash; PostgreSQL then keeps it so until the transaction
-    /// ends, SQLite has one writer anyway.
-    pub(super) fn same_password_query(&self) -> &'static str {
-        match &self.0.engine {
-            Engine::Sqlite { .. } => {
-                "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL"
-            }
-            Engine::Postgres(_) => {
-                "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL FOR SHARE"
-            }
-        }
-    }
-
     pub(super) fn is_postgres(&self) -> bool {
         matches!(self.0.engine, Engine::Postgres(_))
     }

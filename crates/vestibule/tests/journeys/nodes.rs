@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
 use url::Url;
 use vestibule_api::ApiSettings;
@@ -164,6 +165,27 @@ async fn lg_06_no_login_with_the_old_password_outlives_its_change() {
             until(async || is_refused(&apis[0], &stolen).await).await;
         }
     }
+}
+
+/// However long the change takes to commit: the row is locked, and looked at again.
+#[tokio::test]
+async fn lg_06_a_login_waits_for_a_password_that_is_being_changed() {
+    let database = Arc::new(TestDatabase::on(Engine::Postgres));
+    let api = TestApi::on(&database, &Clock::stopped_at(NOW), settings()).await;
+    api.register("ada").await;
+    let mut changing = PgConnection::connect(&database.url).await.unwrap();
+    let mut change = changing.begin().await.unwrap();
+    sqlx::query("UPDATE users SET password_hash = 'another'").execute(&mut *change).await.unwrap();
+    let log_in = api.client.log_in("ada", PASSWORD);
+    let commit = async {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until(async || database.number(WAITING).await == 1).await;
+        change.commit().await.unwrap();
+    };
+    let (login, ()) = tokio::join!(log_in, commit);
+    assert_eq!(login.status, 401, "{login}");
+    assert_eq!(database.count("sessions").await, 0);
 }
 
 #[tokio::test]
