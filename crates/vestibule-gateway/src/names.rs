@@ -15,7 +15,7 @@ pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-
 
 /// Whether it is said to the next hop alone (RFC 9110, 7.6.1).
 pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    may_matter(name) && HOP_BY_HOP.contains(&&*folded(name))
+    OF_HOPS.may_have(name) && HOP_BY_HOP.contains(&&*folded(name))
 }
 
 /// Whether an upstream might believe what a client says under this name. A name with anything but letters, digits and `-` is
@@ -24,7 +24,7 @@ pub(crate) fn is_ours_to_say(name: &HeaderName) -> bool {
     if !name.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return true;
     }
-    if !may_matter(name) {
+    if !OURS.may_have(name) {
         return false;
     }
     let folded = folded(name);
@@ -35,7 +35,7 @@ pub(crate) fn is_ours_to_say(name: &HeaderName) -> bool {
 
 /// Whether an answer tells by it who is signed in, or what its server is and does.
 pub(crate) fn is_of_the_server(name: &HeaderName) -> bool {
-    if !may_matter(name) {
+    if !SERVERS.may_have(name) {
         return false;
     }
     let folded = folded(name);
@@ -73,44 +73,50 @@ fn is_in(folded: &str, names: &[&str], beginnings: &[&str]) -> bool {
     names.contains(&folded) || beginnings.iter().any(|beginning| folded.starts_with(beginning))
 }
 
-/// Whether any name here begins with the same two letters: most headers are passed over by that, unfolded.
-fn may_matter(name: &HeaderName) -> bool {
-    match name.as_str().as_bytes() {
-        [first @ b'a'..=b'z', second @ b'a'..=b'z', ..] => {
-            let seconds = BEGINNINGS[usize::from(first - b'a')];
-            seconds >> (second - b'a') & 1 == 1
-        }
-        _ => true,
-    }
+/// How some names begin. Most headers are passed over by their first two letters, unfolded.
+struct Beginnings {
+    /// Of each first letter, a bit for each second one.
+    seconds: [u32; 26],
 }
 
-/// Of each first letter of the names here, a bit for each second one.
-static BEGINNINGS: [u32; 26] = {
-    let lists: [&[&str]; 10] = [
-        &HOP_BY_HOP,
-        &ROUTING,
-        &ROUTING_BEGINNINGS,
-        &FRAMEWORK,
-        &FRAMEWORK_BEGINNINGS,
-        &DEVELOPMENT,
-        &IDENTITY,
-        &IDENTITY_BEGINNINGS,
-        &SERVER,
-        &SERVER_BEGINNINGS,
-    ];
-    let mut beginnings = [0; 26];
-    let mut list = 0;
-    while list < lists.len() {
-        let mut name = 0;
-        while name < lists[list].len() {
-            let name_bytes = lists[list][name].as_bytes();
-            beginnings[(name_bytes[0] - b'a') as usize] |= 1 << (name_bytes[1] - b'a');
-            name += 1;
+static OF_HOPS: Beginnings = Beginnings::of(&[&HOP_BY_HOP]);
+static OURS: Beginnings = Beginnings::of(&[
+    &ROUTING,
+    &ROUTING_BEGINNINGS,
+    &FRAMEWORK,
+    &FRAMEWORK_BEGINNINGS,
+    &IDENTITY,
+    &IDENTITY_BEGINNINGS,
+]);
+static SERVERS: Beginnings =
+    Beginnings::of(&[&IDENTITY, &IDENTITY_BEGINNINGS, &SERVER, &SERVER_BEGINNINGS]);
+
+impl Beginnings {
+    const fn of(lists: &[&[&str]]) -> Self {
+        let mut seconds = [0; 26];
+        let mut list = 0;
+        while list < lists.len() {
+            let mut name = 0;
+            while name < lists[list].len() {
+                let name_bytes = lists[list][name].as_bytes();
+                seconds[(name_bytes[0] - b'a') as usize] |= 1 << (name_bytes[1] - b'a');
+                name += 1;
+            }
+            list += 1;
         }
-        list += 1;
+        Self { seconds }
     }
-    beginnings
-};
+
+    /// Whether `name` begins like any of them, as far as that can be seen unfolded.
+    fn may_have(&self, name: &HeaderName) -> bool {
+        match name.as_str().as_bytes() {
+            [first @ b'a'..=b'z', second @ b'a'..=b'z', ..] => {
+                self.seconds[usize::from(first - b'a')] >> (second - b'a') & 1 == 1
+            }
+            _ => true,
+        }
+    }
+}
 
 // From here on names are folded: `xrealip` is `X-Real-IP` however it is spelled.
 
