@@ -41,7 +41,8 @@ const BESIDE_FLOOD: f64 = 200.0;
 /// Idle connections that memory is divided by.
 const IDLE: u32 = 5_000;
 
-/// Until they are idle: a connection keeps its buffers for two seconds after a request, since another may follow.
+/// Until all are idle: a connection keeps its buffers for two seconds after a request, since another may follow, and what a
+/// process has freed goes back to the system after a second.
 const REST: Duration = Duration::from_secs(4);
 
 /// How to measure.
@@ -367,10 +368,13 @@ fn memory(stage: &Stage, effort: Effort, told: &mut impl FnMut(Vec<Row>)) -> Res
         start[1].push(milliseconds(&server)?);
         let (gateway, site) = stage.gateway(api, application)?;
         start[0].push(milliseconds(&gateway)?);
+        let (both, ..) = stage.both()?;
+        thread::sleep(REST);
         let before = mib(&server, "VmRSS")?;
         idle[0].push(mib(&gateway, "VmRSS")?);
         idle[1].push(before);
-        idle[2].push(mib(&stage.both()?.0, "VmRSS")?);
+        idle[2].push(mib(&both, "VmRSS")?);
+        drop(both);
         each.push(idle_connection(&gateway, site)?);
         register(api)?;
         flood.push(thousand_logins(&server, api)? - before);
