@@ -13,16 +13,16 @@ pub(crate) const KEY_IDS: [&str; 2] = ["oxYKO4MZ.", "FsQXJbky."];
 pub(crate) const FOR_HTTPS: [&str; 4] = [ADA, BOB, OVER, NOT_A_SESSION];
 
 /// Sealed under the first key.
-pub(crate) const ADA: &str = "v1.oxYKO4MZ.XdW6W1RIltSKrrpCDG-ty9imgxago7WKcbb-yKCr1q4uCW-D44b6h3LFT1ZD1_yN698zAWT_MF3uZWAnmuYuIsty-GFal-O4dvfvB4b92_NlqHVBumRkAp_m6jk05PXgF-2aOEG7oyUWWdanvOiwY7ZunvBwwXd8JAve4VHV0Tfh4aLblrGmr54mFYtsvLbnrfMFdpcDZOy8IEXiBT9oBHsGX__1H3NJxFQ8qsoqB-TZoBKGi22ufYUMXh00ucoexVlZNlh-B-7dEaDljolFubgAzoRkJPpzxmgP5xtnVsRN4WegFnzLzoXYRjGvvsgI6uYZbzDA8yl1hv3oycFe2JaDf0P8fOnNCfkqOZEl95nDZ-s";
+pub(crate) const ADA: &str = "v1.oxYKO4MZ.2Rv2RuJDw5lvxulRuCVAzhetvm8zUWf47S5nx53RKGhbpbdyegTt3f9JQQgIpOX_69yTQthW01D-EM30zPdwLDFU37FhJ2rRPAae4hWsH0MYrqV6iqVTtlIYixCRD1GiD4M_ATXnx0kIA07eRCqLgx1De6odqNtOz-ThhJ0LLTSGaMxFnIRMgrpqUUqsyV_2Rt9qDPa06Rt_BPiMHRaNAB2xhcsyZQ";
 
 /// Sealed under the second.
-pub(crate) const BOB: &str = "v1.FsQXJbky.tuSE_4R6G-YEAbRfGjUlkUb07Kyu2edN9wfJmDZw0WUUqeq2IVrQWPxkHmonEYgyfcOFEjudHM1HDiXrfajTC66LLIuteO5ftHsF00htTx4cZrzyEj1ICgjSDyHxmz3dXWeQfD8kf3uhsQjdVWcEEH3uzGTAsEtLqjsk4KhDVZQwNphQJS2Ks0Vm65pFqhZosXmbtr_3DtUbyzc3B3lel8lSkct7liZzNmHI3aJpddSRH0BDVAFVKuQEYlSN33CSqewUSwlHU_xwU9poDHhpKvuF2wDtify0k7eMVV2hbQm8s1MvDhwcsvIA3xHLzteWT8blM2cN6FFHNnNfbX1yRR5gD3_4eb3mxH5eHUf9jGadW4A";
+pub(crate) const BOB: &str = "v1.FsQXJbky.iEe65yw_xmrkpUebE4Kj1iyrytRCuF3EA-o068u4PsJJ-VKKcP6FktSL7DybJ7BAMGEJ52JnlipTaIszX07pA0NUQkjCGV6jfHwjvGwVB2DBFnwFJwUobW-GHefQZglM1PaV1Hi4WPC-nIVdsGNvmRRkgduvMJMc7faRVC-Uv8ehDvDfkuKf9TzWb_LeZx_7KIJYxlgcX1p5ePTb89No2qx1MGkQ6A";
 
 /// A session that is over at [`NOW`].
-const OVER: &str = "v1.oxYKO4MZ.1Q2DbhnPfCpAP69mWG6P-toQFPdTN2kUhs8CjX5QC-aC2e-dXILUk1fybbL4TDI0yFJKq78vELtHBPI1BRsdeJnFfH0tXPIvUKhG47YWBWdKhOdvGXF5cyjbyoffn28jrO8s6BBWKbyKQNADJLdw_1bbKC1_54EqMM7_ZkKKnifctaZAZISXu8gBLy0kPhR5PL--hBakkhPRr0Sk_Mv5HWOXOdawynGqOp563XRIeYX3Zz4oa1dpdr5aqRqg7UtculVG7Yx6Bpci6OIDTUPLCA5nK0Er94cXuRLGbXBC2NYD2QURIfBrzvWL0IQRgyOTrEX6UbdUqFVedMGCe2Rfmchsd7pm1KHsoWzMhBCvvQW3D1TJNww";
+const OVER: &str = "v1.oxYKO4MZ.B-Wi7gChg7t0XHhpluKcR7PXo-TC8_jj1yZlA_euBjjI2PIRscyt3WAhKH9Bg-3X2WH5V2x_ZgwByPlscCp0JgJikSdcxR_thJkzJncfOnEZrjhL_2YeprPG3F4PQxI3MULd-eK7M2m3D-s48l1fPTEiYGhcXm2BnmWoYvJJx5c2VdkAxAXBghaP7lql91ySt65TfUrPPXwUPxl64j48qtj9A9B1Qg";
 
 /// `{}`.
-const NOT_A_SESSION: &str = "v1.oxYKO4MZ.ibTJIV6QsADT4cgMBT8ABCjnqIUrP5mcvbJHbVfNQqszvg";
+const NOT_A_SESSION: &str = "v1.oxYKO4MZ.vH7J1iVimFglmRoP_0t8ZmCZMHnTVsHBR6di6wiWfN_Tgg";
 
 /// For [`HTTP`].
-pub(crate) const LOCAL: &str = "v1.oxYKO4MZ.QAjb1eWudvH81OgCuZobTY-tUAVb9buf0DKVTSPEBsOwtFbnXwX5UT0RjLRQUEzcgFVJ89Z_4DKDIXKyqsZiBaTLlUpS2TLmgQ6_T9IKaz54hbqh0CxpxkpiZDgD2b0UgytGeujVeM2lHiNBUanzKynSjzpVL-sTN-AGxI2qo--zwBlBEqKgdrNZcYZyKYBW-b_vbdpv3JELp2_yvlVaIQpBRJJnDLhWUb_K56749fTOrMjkgVBTtv8h9Mek9vXOifjZWYOHE-oTyzxc0BBA38XPbIlQYcB3o-wtGSZyTwfbwV-tLgBTIminPkRaIQ2MBICG39KaMjl-4fFg0-WMfyMA4DwUpkXBDukjlM9dmWW_mN6R6iuJ3S0";
+pub(crate) const LOCAL: &str = "v1.oxYKO4MZ.BWRUzf-YkLkFb0ABBfLd5NlXb7mUjwmkP_jpWVoqbam7xpL2IrwCsld7LcMsCzfZw7qcC37oKuBNt-MvAAuAwfGoj-Lpc6u7kB3hLXW7ostFbpsyD4LW8BsDgM1pryEn97lkz4Bh5wdewrYZRVd1ji5Ra8iD1_KpcuuL2oPbXHaKBE-cnIzPjzj7CbV0nChcdVLheZ-PmZrFHmY17VokgohR6vLz4ujXExY";
