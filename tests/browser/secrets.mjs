@@ -26,7 +26,8 @@ function readings(text, depth = 2) {
   return [text, ...inner.flatMap((text) => readings(text, depth - 1))];
 }
 
-/** What is never told to a browser: a signed token or part of one, in any reading.
+/** What is never told to a browser: a signed token or part of one, in any reading. The shortest part is longer than a random name of Next.js, of
+ * 22 characters, which may have any three in it.
  * @param {string} text */
 export const hasToken = (text) =>
-  readings(text).some((reading) => /eyJ[\w-]{8,}|"alg"\s*:|"jti"\s*:|"token_type"|access_token|refresh_token|Bearer /.test(reading));
+  readings(text).some((reading) => /eyJ[\w-]{20,}|"alg"\s*:|"jti"\s*:|"token_type"|access_token|refresh_token|Bearer /.test(reading));
