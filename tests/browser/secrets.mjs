@@ -26,8 +26,15 @@ function readings(text, depth = 2) {
   return [text, ...inner.flatMap((text) => readings(text, depth - 1))];
 }
 
-/** What is never told to a browser: a signed token or part of one, in any reading. The shortest part is longer than a random name of Next.js, of
- * 22 characters, which may have any three in it.
+/** Whether a word is the beginning of JSON in base64url, as header and claims of a JWT are. A random name that has `eyJ` in it goes on with bytes
+ * that are no text.
+ * @param {string} word */
+const isJson = (word) => /^\{"[\x20-\x7e]{6}/.test(Buffer.from(word, "base64url").toString("latin1"));
+
+/** What is never told to a browser: a signed token or part of one, in any reading.
  * @param {string} text */
 export const hasToken = (text) =>
-  readings(text).some((reading) => /eyJ[\w-]{20,}|"alg"\s*:|"jti"\s*:|"token_type"|access_token|refresh_token|Bearer /.test(reading));
+  readings(text).some(
+    (reading) =>
+      (reading.match(/eyJ[\w-]{8,}/g) ?? []).some(isJson) || /"alg"\s*:|"jti"\s*:|"token_type"|access_token|refresh_token|Bearer /.test(reading),
+  );
